@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+__all__ = ["Device", "Seller", "User"]
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
+        user = self.model(email=email.strip().lower(), **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    """A person, known by one e-mail address; Ada@X.org and ada@x.org are the same one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    username = None  # type: ignore[assignment]  # the e-mail address is the name
+    email = models.EmailField()
+    display_name = models.CharField(max_length=80, blank=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="accounts_user_email_is_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Seller(models.Model):
+    """The selling side of a user: the name on the listings."""
+
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="seller")
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
+    country = models.CharField(max_length=2, default="KR")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Device(models.Model):
+    """A machine of a user: an Ed25519 identity key and the sealing key that it signs."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="devices")
+    name = models.CharField(max_length=80)
+    thumbprint = models.CharField(max_length=43, help_text="RFC 7638, of the identity key.")
+    identity_key = models.CharField(max_length=43, help_text="Ed25519 public key, base64url.")
+    sealing_suite = models.CharField(max_length=16)
+    sealing_key = models.TextField(help_text="HPKE public key, base64url.")
+    sealing_key_signature = models.CharField(max_length=86)
+    registered_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    last_address = models.GenericIPAddressField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "thumbprint"], name="accounts_device_key_once_per_user"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from marketplace.core.money import Money
+from marketplace.packaging.models import Package, PackageDraft
+
+__all__ = ["Category", "Listing", "Tag"]
+
+
+class Category(models.Model):
+    slug = models.SlugField(primary_key=True, max_length=40)
+    name_en = models.CharField(max_length=60)
+    name_ko = models.CharField(max_length=60)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name_en
+
+
+class Tag(models.Model):
+    slug = models.SlugField(primary_key=True, max_length=40, allow_unicode=True)
+    name = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Listing(models.Model):
+    """An offer of one package at one price."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        PREPARING = "preparing"  # sealing is under way
+        ON_SALE = "on_sale"
+        WITHDRAWN = "withdrawn"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    seller = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="listings"
+    )
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True, help_text="Markdown.")
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="listings")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="listings")
+    cover = models.ImageField(upload_to="covers/", blank=True)
+    price_minor = models.PositiveBigIntegerField(help_text="Minor units; 0 is free.")
+    currency = models.CharField(max_length=3)
+    may_save = models.BooleanField(default=False, help_text="The buyer may save the files.")
+    status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
+    draft = models.OneToOneField(PackageDraft, on_delete=models.PROTECT, related_name="listing")
+    package = models.OneToOneField(
+        Package, on_delete=models.PROTECT, null=True, blank=True, related_name="listing"
+    )
+    search_text = models.TextField(editable=False, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-published_at"]
+        indexes = [models.Index(fields=["status", "-published_at"])]
+        constraints = [
+            models.CheckConstraint(
+                name="catalog_listing_on_sale_has_package_and_date",
+                condition=~models.Q(status="on_sale")
+                | models.Q(published_at__isnull=False, package__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_minor, self.currency)

@@ -1,0 +1,234 @@
+"""Settings that every installation shares. What differs is read from the environment.
+
+The folder `GEOBUK_DATA` holds everything that must be kept: the database (when it
+is SQLite), uploads on their way, the sealed store, covers, and the keys.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parents[3]
+DATA_DIR = Path(os.environ.get("GEOBUK_DATA", BASE_DIR / "var")).resolve()
+STORE_DIR = DATA_DIR / "store"  # ciphertext: one folder a package
+UPLOAD_DIR = DATA_DIR / "uploads"  # plaintext on its way to sealing, and nowhere else
+KEY_DIR = DATA_DIR / "keys"
+ORIGIN_DIR = DATA_DIR / "origin"  # resume data of the origin seeder
+MEDIA_ROOT = DATA_DIR / "media"  # covers
+MEDIA_URL = "media/"
+
+SITE_NAME = "Geobuk"
+SITE_URL = os.environ.get("GEOBUK_URL", "http://127.0.0.1:8000").rstrip("/")
+SANDBOX = False
+
+UPLOAD_MAX_BYTES = int(os.environ.get("GEOBUK_UPLOAD_MAX_BYTES", 50 * 1024**3))  # one file
+UPLOAD_MAX_FILES = 500  # a package
+COVER_MAX_BYTES = 8 * 1024**2
+
+DEBUG = False
+ALLOWED_HOSTS = os.environ.get("GEOBUK_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.idp.oidc",
+    "channels",
+    "csp",
+    "django_htmx",
+    "django_tasks_db",
+    "marketplace.core",
+    "marketplace.accounts",
+    "marketplace.messaging",
+    "marketplace.packaging",
+    "marketplace.catalog",
+    "marketplace.orders",
+    "marketplace.payments",
+    "marketplace.licensing",
+    "marketplace.distribution",
+    "marketplace.publishing",
+    "marketplace.checkout",
+    "marketplace.library",
+    "marketplace.api",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "marketplace.core.middleware.DomainErrorMiddleware",
+]
+
+ROOT_URLCONF = "marketplace.config.urls"
+ASGI_APPLICATION = "marketplace.config.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "marketplace.core.context.site",
+            ],
+        },
+    },
+]
+
+
+def _database() -> dict[str, Any]:
+    """SQLite in WAL mode, or PostgreSQL where GEOBUK_PG_NAME names a database."""
+    if name := os.environ.get("GEOBUK_PG_NAME"):
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": name,
+            "USER": os.environ.get("GEOBUK_PG_USER", ""),
+            "PASSWORD": os.environ.get("GEOBUK_PG_PASSWORD", ""),
+            "HOST": os.environ.get("GEOBUK_PG_HOST", ""),
+            "PORT": os.environ.get("GEOBUK_PG_PORT", ""),
+            "CONN_HEALTH_CHECKS": True,
+        }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "db.sqlite3",
+        # IMMEDIATE takes the write lock when the transaction begins, so that writers
+        # queue up for `timeout` seconds instead of failing half-way (docs/decisions).
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Shared by all processes and kept over a restart: device codes and rate limits live here.
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "core_cache",
+    },
+}
+# Events cross processes through the outbox table (messaging/relay.py), so the layer
+# itself only has to reach the sockets of its own process.
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
+}
+TASKS: dict[str, Any] = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/library/"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Geobuk] "
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_LOGOUT_ON_GET = False
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "build" / "static"
+STATICFILES_DIRS: list[Any] = [
+    BASE_DIR / "static",
+    ("vendor/htmx", BASE_DIR / "node_modules" / "htmx.org" / "dist"),
+    ("vendor/tus", BASE_DIR / "node_modules" / "tus-js-client" / "dist"),
+    (
+        "vendor/noto-sans-kr",
+        BASE_DIR / "node_modules" / "@fontsource-variable" / "noto-sans-kr",
+    ),
+]
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("GEOBUK_MAIL_FROM", "Geobuk <no-reply@geobuk.example>")
+
+STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
+STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")  # empty: Stripe's own
+
+# The tracker's address as the seeders see it.
+TRACKER_URL = os.environ.get("GEOBUK_TRACKER_URL", f"{SITE_URL}/announce")
+ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "0.0.0.0:6881")
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+FILE_UPLOAD_PERMISSIONS = 0o640
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024**2
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "style-src": ["'self'"],
+        "script-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+    },
+    # The admin's own pages need inline styles and Alpine's evaluated attributes.
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}
+
+# The address is unique by a constraint over its lower-case form, which the check does not see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]

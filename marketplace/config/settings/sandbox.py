@@ -1,0 +1,28 @@
+"""`make run`: the whole shop on loopback, with the Stripe emulator and demo content."""
+
+from __future__ import annotations
+
+import os
+
+from marketplace.config.settings.base import *
+from marketplace.core.keyfile import read_or_create_secret
+
+SANDBOX = True
+SECRET_KEY = read_or_create_secret(KEY_DIR / "django.key")
+INSTALLED_APPS = [*INSTALLED_APPS, "marketplace.sandbox"]
+EMAIL_BACKEND = "marketplace.sandbox.mail.MailboxBackend"
+STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "http://127.0.0.1:8010")
+STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "sk_test_sandbox")
+ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "127.0.0.1:6881")
+# The checkout form is posted to us and redirected to the emulator's page, another port.
+CONTENT_SECURITY_POLICY = {
+    **CONTENT_SECURITY_POLICY,
+    "DIRECTIVES": {
+        **CONTENT_SECURITY_POLICY["DIRECTIVES"],
+        "form-action": ["'self'", STRIPE_API_BASE],
+    },
+}
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}

@@ -1,0 +1,32 @@
+"""Secrets that are made at the first run and kept in a file only their owner can read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+__all__ = ["read_or_create_secret"]
+
+
+def read_or_create_secret(path: Path, *, size: int = 32) -> str:
+    """Return the hexadecimal secret in `path`, making `size` random bytes where there is none.
+
+    Two processes that start at once agree: the file appears whole, and only once.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(size))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # link() fails where the name exists, so the first writer wins.
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

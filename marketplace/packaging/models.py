@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+__all__ = ["ContentKey", "Package", "PackageDraft", "PackageFile", "SigningKey", "Upload"]
+
+
+class PackageDraft(models.Model):
+    """Files that a seller collects for one version of a listing, and how far sealing is."""
+
+    class State(models.TextChoices):
+        COLLECTING = "collecting"
+        QUEUED = "queued"
+        SEALING = "sealing"
+        SEALED = "sealed"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    state = models.CharField(max_length=16, choices=State, default=State.COLLECTING)
+    stage = models.CharField(max_length=40, blank=True, help_text="What the job is doing now.")
+    done_bytes = models.PositiveBigIntegerField(default=0)
+    total_bytes = models.PositiveBigIntegerField(default=0)
+    error = models.TextField(blank=True, help_text="A sentence for the seller.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"draft {self.id}"
+
+
+class Upload(models.Model):
+    """One file on its way in by tus. Its bytes lie in UPLOAD_DIR under its id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    draft = models.ForeignKey(PackageDraft, on_delete=models.CASCADE, related_name="uploads")
+    name = models.CharField(max_length=255)
+    media_type = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField()
+    received = models.PositiveBigIntegerField(default=0)
+    position = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["position", "created_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="packaging_upload_within_its_size",
+                condition=models.Q(received__lte=models.F("size")),
+            ),
+            models.CheckConstraint(
+                name="packaging_upload_is_not_empty", condition=models.Q(size__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Package(models.Model):
+    """Sealed files of one version of a listing, named by the hash of the signed manifest."""
+
+    id = models.CharField(primary_key=True, max_length=64, help_text="SHA-256, hexadecimal.")
+    draft = models.OneToOneField(PackageDraft, on_delete=models.PROTECT, related_name="package")
+    seal_id = models.CharField(max_length=32, unique=True)
+    manifest = models.TextField(help_text="The signed manifest, exact bytes (JWS, ASCII).")
+    piece_length = models.PositiveIntegerField()
+    plain_size = models.PositiveBigIntegerField()
+    sealed_size = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.id[:12]
+
+
+class PackageFile(models.Model):
+    """A file of a package, as the shop shows it; the manifest holds the same, encrypted."""
+
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="files")
+    index = models.PositiveIntegerField()
+    name = models.CharField(max_length=255)
+    media_type = models.CharField(max_length=100)
+    plain_size = models.PositiveBigIntegerField()
+    sealed_size = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [
+            models.UniqueConstraint(fields=["package", "index"], name="packaging_file_index_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContentKey(models.Model):
+    """Custody of one content key: wrapped (AES-KW) under a key derived for this package."""
+
+    package = models.OneToOneField(Package, on_delete=models.CASCADE, related_name="content_key")
+    wrapped = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"content key of {self.package_id[:12]}"
+
+
+class SigningKey(models.Model):
+    """The shop's root key, or an issuer key that the root has signed; private part wrapped."""
+
+    class Role(models.TextChoices):
+        ROOT = "root"
+        ISSUER = "issuer"
+
+    kid = models.CharField(primary_key=True, max_length=43, help_text="RFC 7638 thumbprint.")
+    role = models.CharField(max_length=8, choices=Role)
+    public_key = models.CharField(max_length=43, help_text="Ed25519, base64url.")
+    wrapped = models.BinaryField()
+    certificate = models.TextField(blank=True, help_text="JWS of the root over an issuer key.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["role"],
+                condition=models.Q(retired_at__isnull=True),
+                name="packaging_one_current_key_per_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} key {self.kid[:8]}"
