@@ -1,0 +1,68 @@
+"""Everything that listens on the shop's port, by path.
+
+/announce/…  the tracker, /uploads/…  tus: raw ASGI apps, past Django's handler,
+which would cost the tracker its speed and spool each upload to disk first.
+/ws/…        WebSockets (Channels). All else is Django.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.config.settings.production")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+
+from marketplace.api.urls import websocket_urlpatterns as seeder_sockets
+from marketplace.distribution.tracker import tracker
+from marketplace.messaging.relay import Relay
+from marketplace.messaging.urls import websocket_urlpatterns as browser_sockets
+from marketplace.packaging.tus import uploads
+
+__all__ = ["application"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+# A browser sends its cookies along from any page, so its sockets check the Origin.
+# A seeder has no cookies and no Origin: its headers carry a proof instead.
+_browser_websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(browser_sockets)))
+_seeder_websocket = URLRouter(seeder_sockets)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    path = scope.get("path", "")
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        websocket = _seeder_websocket if path == "/ws/seeder/" else _browser_websocket
+        await websocket(scope, receive, send)
+    elif path.startswith("/announce/"):
+        await tracker(scope, receive, send)
+    elif path.startswith("/uploads/"):
+        await uploads(scope, receive, send)
+    else:
+        await django_application(scope, receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Run the event relay from start-up to shutdown."""
+    await receive()
+    relay = asyncio.create_task(Relay().run(), name="event relay")
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    relay.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await relay
+    await send({"type": "lifespan.shutdown.complete"})
