@@ -7,7 +7,15 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-__all__ = ["Device", "Seller", "User"]
+__all__ = [
+    "Device",
+    "DeviceGrant",
+    "DeviceLogin",
+    "DeviceToken",
+    "Seller",
+    "UsedProof",
+    "User",
+]
 
 
 class UserManager(BaseUserManager["User"]):
@@ -84,3 +92,89 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DeviceGrant(models.Model):
+    """One attempt of a seeder to log in (RFC 8628), from its request to its tokens.
+
+    ``pending → approved → redeemed``, or ``pending → denied``. Each step is one UPDATE
+    that names the state it starts from, so of two rivals one changes no row.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        APPROVED = "approved", "Approved"
+        DENIED = "denied", "Denied"
+        REDEEMED = "redeemed", "Redeemed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    device_code_digest = models.CharField(max_length=64, unique=True)
+    user_code = models.CharField(max_length=8, unique=True)
+    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
+    client_id = models.CharField(max_length=40)
+    device_name = models.CharField(max_length=80)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    thumbprint = models.CharField(max_length=43)
+    identity_key = models.CharField(max_length=43)
+    sealing_suite = models.CharField(max_length=16)
+    sealing_key = models.TextField()
+    sealing_key_signature = models.CharField(max_length=86)
+    interval = models.PositiveSmallIntegerField(help_text="Seconds between two polls.")
+    next_poll_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="accounts_device_grant_decided_by_someone",
+                condition=models.Q(state="pending") | models.Q(user__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_name} ({self.state})"
+
+
+class DeviceLogin(models.Model):
+    """A seeder that is logged in: the family of tokens that one approval brought forth."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="logins")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.device} since {self.started_at:%Y-%m-%d}"
+
+
+class DeviceToken(models.Model):
+    """A token, of which only the hash is kept: who reads the table can use none."""
+
+    class Kind(models.TextChoices):
+        ACCESS = "access", "Access"
+        REFRESH = "refresh", "Refresh"
+
+    login = models.ForeignKey(DeviceLogin, on_delete=models.CASCADE, related_name="tokens")
+    kind = models.CharField(max_length=7, choices=Kind)
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256, hexadecimal.")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.login}"
+
+
+class UsedProof(models.Model):
+    """A DPoP proof that was shown, kept while it would still be fresh enough to show again.
+
+    A table, since a cache may drop entries when it is full, and each dropped entry
+    would open a proof for replay.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest

@@ -1,0 +1,51 @@
+"""Reading people, sellers and devices. What is not yours is not found."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from django.db.models import QuerySet
+
+from marketplace.accounts.errors import DeviceNotFoundError, SellerNotFoundError, UnknownCodeError
+from marketplace.accounts.models import Device, DeviceGrant, Seller, User
+
+__all__ = ["active_devices", "device", "grant_waiting", "seller", "seller_of"]
+
+
+def seller_of(user: User) -> Seller | None:
+    """The selling side of `user`, or None where they have not become a seller."""
+    return Seller.objects.filter(user_id=user.pk).first()
+
+
+def seller(slug: str) -> Seller:
+    """The seller under this address. Raises SellerNotFoundError."""
+    try:
+        return Seller.objects.get(slug=slug)
+    except Seller.DoesNotExist:
+        raise SellerNotFoundError(slug) from None
+
+
+def active_devices(user: User) -> QuerySet[Device]:
+    """The devices of `user` that are not removed, the newest first."""
+    return Device.objects.filter(user_id=user.pk, removed_at__isnull=True).order_by(
+        "-registered_at", "pk"
+    )
+
+
+def device(user: User, device_id: uuid.UUID) -> Device:
+    """One active device of `user`. Raises DeviceNotFoundError, also where it is another's."""
+    try:
+        return active_devices(user).get(pk=device_id)
+    except Device.DoesNotExist:
+        raise DeviceNotFoundError(str(device_id)) from None
+
+
+def grant_waiting(grant_id: uuid.UUID, *, now: dt.datetime) -> DeviceGrant:
+    """The log-in of a seeder that waits for a decision. Raises UnknownCodeError."""
+    try:
+        return DeviceGrant.objects.get(
+            pk=grant_id, state=DeviceGrant.State.PENDING, expires_at__gt=now
+        )
+    except DeviceGrant.DoesNotExist:
+        raise UnknownCodeError(str(grant_id)) from None
