@@ -1,0 +1,246 @@
+"""What can go wrong in the seeder, as a person should read it.
+
+* SeederError
+  + TorrentError              the bytes are not a torrent that Geobuk makes
+  + SessionError              the BitTorrent part cannot do what was asked
+    - ListenError             the address to listen on cannot be had
+    - UnknownTorrentError     no torrent of that info-hash is in the session
+    - SessionClosedError      the session was closed before the call
+    - SwarmTimeoutError       what was waited for did not come in time
+    - SourceFilesError        files to be seeded are missing or of another size
+  + StoreError                this computer's folder of purchases
+    - NotEnoughSpaceError     a download would not fit on the disk
+    - UnsafeNameError         a name that must not become part of a path
+    - DamagedFileError        a file that cannot be made anew by itself cannot be read
+    - AlreadyRunningError     another seeder holds this folder
+  + ShopError                 what the shop is or says
+    - InsecureAddressError    an address that would carry a login in the clear, or is none
+    - RootKeyChangedError     the shop shows another root key than the pinned one
+    - ShopUnreachableError    nobody answers
+    - ShopAnswerError         the answer does not follow the protocol
+    - ShopRefusedError        the shop says no; `code` and sentence are the shop's
+    - NotLoggedInError        there is no login, or it has ended
+    - DeviceRemovedError      the device was removed from the account
+    - LoginFailedError        the login was denied or took too long
+  + ItemError                 what a command was asked to do
+    - ItemNotFoundError       nothing in the library matches
+    - AmbiguousItemError      several things in the library match
+    - NotCompleteError        the content is not all here yet
+    - TargetError             the place to save to cannot be used
+    - LicenceRefusedError     the content may not be opened; `code` says why
+
+Every message is a sentence that says what happened and what to do next; `code`
+is stable and goes into `--json` output.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlreadyRunningError",
+    "AmbiguousItemError",
+    "DamagedFileError",
+    "DeviceRemovedError",
+    "InsecureAddressError",
+    "ItemError",
+    "ItemNotFoundError",
+    "LicenceRefusedError",
+    "ListenError",
+    "LoginFailedError",
+    "NotCompleteError",
+    "NotEnoughSpaceError",
+    "NotLoggedInError",
+    "RootKeyChangedError",
+    "SeederError",
+    "SessionClosedError",
+    "SessionError",
+    "ShopAnswerError",
+    "ShopError",
+    "ShopRefusedError",
+    "ShopUnreachableError",
+    "SourceFilesError",
+    "StoreError",
+    "SwarmTimeoutError",
+    "TargetError",
+    "TorrentError",
+    "UnknownTorrentError",
+    "UnsafeNameError",
+]
+
+
+class SeederError(Exception):
+    """Base of every error that the seeder raises on purpose."""
+
+    code: str = "seeder"
+
+
+class TorrentError(SeederError):
+    """The bytes are not a torrent that Geobuk makes (BEP 52, v2 only, private)."""
+
+    code = "bad_torrent"
+
+
+class SessionError(SeederError):
+    """The BitTorrent part cannot do what was asked."""
+
+    code = "session"
+
+
+class ListenError(SessionError):
+    """The address or port to listen on cannot be had."""
+
+    code = "listen"
+
+
+class UnknownTorrentError(SessionError):
+    """No torrent of that info-hash is in the session."""
+
+    code = "unknown_torrent"
+
+
+class SessionClosedError(SessionError):
+    """The session was closed before the call."""
+
+    code = "session_closed"
+
+
+class SwarmTimeoutError(SessionError):
+    """What was waited for did not come in time."""
+
+    code = "timeout"
+
+
+class SourceFilesError(SessionError):
+    """Files that are to be seeded are missing or have another size."""
+
+    code = "source_files"
+
+
+class StoreError(SeederError):
+    """The folder of purchases on this computer cannot be used."""
+
+    code = "store"
+
+
+class NotEnoughSpaceError(StoreError):
+    """A download would not fit on the disk."""
+
+    code = "not_enough_space"
+
+
+class UnsafeNameError(StoreError):
+    """A name that must not become part of a path."""
+
+    code = "unsafe_name"
+
+
+class DamagedFileError(StoreError):
+    """A file that the seeder cannot make anew by itself cannot be read."""
+
+    code = "damaged_file"
+
+
+class AlreadyRunningError(StoreError):
+    """Another seeder holds this folder."""
+
+    code = "already_running"
+
+
+class ShopError(SeederError):
+    """What the shop is or says."""
+
+    code = "shop"
+
+
+class InsecureAddressError(ShopError):
+    """An address that would carry a login in the clear, or is no address."""
+
+    code = "insecure_address"
+
+
+class RootKeyChangedError(ShopError):
+    """The shop shows another root key than the one pinned at the first login."""
+
+    code = "root_key_changed"
+
+
+class ShopUnreachableError(ShopError):
+    """Nobody answers at the shop's address."""
+
+    code = "shop_unreachable"
+
+
+class ShopAnswerError(ShopError):
+    """The answer does not follow the protocol."""
+
+    code = "shop_answer"
+
+
+class ShopRefusedError(ShopError):
+    """The shop says no: its own code and sentence, and the HTTP status."""
+
+    def __init__(self, message: str, *, code: str, status: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class NotLoggedInError(ShopError):
+    """There is no login at the shop, or it has ended."""
+
+    code = "not_logged_in"
+
+
+class DeviceRemovedError(ShopError):
+    """This device was removed from the account."""
+
+    code = "device_removed"
+
+
+class LoginFailedError(ShopError):
+    """The login was denied (`access_denied`) or took too long (`expired_token`)."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ItemError(SeederError):
+    """A command was asked for something that cannot be done."""
+
+    code = "item"
+
+
+class ItemNotFoundError(ItemError):
+    """Nothing in the library matches."""
+
+    code = "item_not_found"
+
+
+class AmbiguousItemError(ItemError):
+    """Several things in the library match."""
+
+    code = "ambiguous_item"
+
+
+class NotCompleteError(ItemError):
+    """The content is not all on this machine yet."""
+
+    code = "not_complete"
+
+
+class TargetError(ItemError):
+    """The place to save to cannot be used."""
+
+    code = "target"
+
+
+class LicenceRefusedError(ItemError):
+    """The content may not be opened; `code` says why and the message says what to do.
+
+    Codes: revoked, other_device, other_content, expired, not_yet_valid,
+    right_absent, bad_signature, changed_bytes, unreadable.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
