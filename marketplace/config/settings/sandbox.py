@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 from marketplace.config.settings.base import *
 from marketplace.core.keyfile import read_or_create_secret
@@ -11,9 +12,12 @@ SANDBOX = True
 SECRET_KEY = read_or_create_secret(KEY_DIR / "django.key")
 INSTALLED_APPS = [*INSTALLED_APPS, "marketplace.sandbox"]
 EMAIL_BACKEND = "marketplace.sandbox.mail.MailboxBackend"
-STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "http://127.0.0.1:8010")
+# The emulator and the origin listen beside the shop.
+_PORT = urlsplit(SITE_URL).port or 8000
+STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", f"http://127.0.0.1:{_PORT + 1}")
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "sk_test_sandbox")
-ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "127.0.0.1:6881")
+STRIPE_WEBHOOK_SECRET = "whsec_" + read_or_create_secret(KEY_DIR / "stripe-webhook.key")
+ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", f"127.0.0.1:{_PORT + 2}")
 # The checkout form is posted to us and redirected to the emulator's page, another port.
 CONTENT_SECURITY_POLICY = {
     **CONTENT_SECURITY_POLICY,
