@@ -1,0 +1,45 @@
+"""HPKE in base mode (RFC 9180): a content key for one device (docs/format-v1.md, section 6.4).
+
+Everything is bound through `info`; the associated data stays empty, so that other libraries,
+which have no parameter for it, open the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from Crypto.Protocol import HPKE
+from Crypto.Protocol.DH import import_x25519_private_key, import_x25519_public_key
+
+from drm.errors import FormatError, KeyMismatchError
+from drm.keys import SealingKey, SealingPublicKey
+
+__all__ = ["seal", "unseal"]
+
+# Section 6.4: suite "X25519" = DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
+AEAD: Final = HPKE.AEAD.AES256_GCM
+
+
+def seal(plain: bytes, *, recipient: SealingPublicKey, info: bytes) -> tuple[bytes, bytes]:
+    """Return the encapsulated key and the ciphertext of `plain` for `recipient`.
+
+    Raises FormatError where the recipient's key is not a usable point.
+    """
+    try:
+        receiver = import_x25519_public_key(recipient.to_bytes())
+        context = HPKE.new(receiver_key=receiver, aead_id=AEAD, info=info)
+        return context.enc, context.seal(plain)
+    except ValueError as error:
+        raise FormatError("The device's sealing key is not usable. Sign in again on it.") from error
+
+
+def unseal(enc: bytes, sealed: bytes, *, key: SealingKey, info: bytes) -> bytes:
+    """Return what was sealed for `key` with the same `info`. Raises KeyMismatchError."""
+    try:
+        receiver = import_x25519_private_key(key.to_bytes())
+        context = HPKE.new(receiver_key=receiver, aead_id=AEAD, enc=enc, info=info)
+        return context.unseal(sealed)
+    except ValueError as error:
+        raise KeyMismatchError(
+            "The key in this licence does not open on this device. Fetch the licence again."
+        ) from error
