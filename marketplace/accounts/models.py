@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 __all__ = [
+    "NAME_MAX",
     "Device",
     "DeviceGrant",
     "DeviceLogin",
@@ -16,6 +17,8 @@ __all__ = [
     "UsedProof",
     "User",
 ]
+
+NAME_MAX = 80  # characters, of people, sellers and devices
 
 
 class UserManager(BaseUserManager["User"]):
@@ -38,7 +41,7 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     username = None  # type: ignore[assignment]  # the e-mail address is the name
     email = models.EmailField()
-    display_name = models.CharField(max_length=80, blank=True)
+    display_name = models.CharField(max_length=NAME_MAX, blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -58,7 +61,7 @@ class Seller(models.Model):
     """The selling side of a user: the name on the listings."""
 
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="seller")
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=NAME_MAX)
     slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
     country = models.CharField(max_length=2, default="KR")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -72,7 +75,7 @@ class Device(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="devices")
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=NAME_MAX)
     thumbprint = models.CharField(max_length=43, help_text="RFC 7638, of the identity key.")
     identity_key = models.CharField(max_length=43, help_text="Ed25519 public key, base64url.")
     sealing_suite = models.CharField(max_length=16)
@@ -112,7 +115,7 @@ class DeviceGrant(models.Model):
     user_code = models.CharField(max_length=8, unique=True)
     state = models.CharField(max_length=8, choices=State, default=State.PENDING)
     client_id = models.CharField(max_length=40)
-    device_name = models.CharField(max_length=80)
+    device_name = models.CharField(max_length=NAME_MAX)
     address = models.GenericIPAddressField(null=True, blank=True)
     thumbprint = models.CharField(max_length=43)
     identity_key = models.CharField(max_length=43)

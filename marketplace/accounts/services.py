@@ -1,0 +1,46 @@
+"""The front door: what people and seeders do with accounts and devices."""
+
+from __future__ import annotations
+
+from marketplace.accounts.authentication import authenticate_seeder
+from marketplace.accounts.device_login import (
+    CLIENT_ID,
+    DeviceCodes,
+    DeviceRequest,
+    decide_device_login,
+    find_grant,
+    redeem_device_code,
+    refresh_tokens,
+    start_device_login,
+)
+from marketplace.accounts.devices import (
+    device_of_removal_link,
+    fingerprint,
+    remove_device,
+    remove_device_by_link,
+    rename_device,
+)
+from marketplace.accounts.people import client_address, set_display_name
+from marketplace.accounts.sellers import become_seller
+from marketplace.accounts.tokens import TokenPair
+
+__all__ = [
+    "CLIENT_ID",
+    "DeviceCodes",
+    "DeviceRequest",
+    "TokenPair",
+    "authenticate_seeder",
+    "become_seller",
+    "client_address",
+    "decide_device_login",
+    "device_of_removal_link",
+    "find_grant",
+    "fingerprint",
+    "redeem_device_code",
+    "refresh_tokens",
+    "remove_device",
+    "remove_device_by_link",
+    "rename_device",
+    "set_display_name",
+    "start_device_login",
+]
