@@ -1,6 +1,10 @@
+"""Entitlements, the log that makes them what they are, and the licences issued on them."""
+
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -32,13 +36,35 @@ class Entitlement(models.Model):
     order_id = models.UUIDField(unique=True)
     rights = models.JSONField(help_text="As in the licence: {'play': true, 'save': false}.")
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField()
 
     class Meta:
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["package", "state"])]
+        constraints = [
+            models.CheckConstraint(
+                name="licensing_entitlement_state_is_known",
+                condition=models.Q(state__in=["active", "revoked"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"entitlement {self.id}"
+
+
+class AppendOnlyError(TypeError):
+    """The log was about to be rewritten: a fault of the caller, not of a person."""
+
+
+class _AppendOnlyQuerySet(models.QuerySet["EntitlementEvent"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("an entry of the log is never changed")
+
+    def delete(self) -> NoReturn:
+        raise AppendOnlyError("an entry of the log is never deleted")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("an entry of the log is never changed")
 
 
 class EntitlementEvent(models.Model):
@@ -53,11 +79,34 @@ class EntitlementEvent(models.Model):
     source = models.CharField(max_length=160, unique=True)
     at = models.DateTimeField()
 
+    objects = _AppendOnlyQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                name="licensing_event_kind_is_known",
+                condition=models.Q(kind__in=["granted", "refunded"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.source}"
+
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        if not self._state.adding or force_update or update_fields is not None:
+            raise AppendOnlyError("an entry of the log is never changed")
+        super().save(force_insert=True, using=using)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("an entry of the log is never deleted")
 
 
 class Licence(models.Model):
@@ -67,6 +116,7 @@ class Licence(models.Model):
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="licences")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="licences")
     jws = models.TextField()
+    sealing_key = models.TextField(help_text="The device's key that it is sealed to, base64url.")
     issued_at = models.DateTimeField()
 
     class Meta:

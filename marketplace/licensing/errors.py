@@ -1,0 +1,50 @@
+"""What can go wrong with entitlements and licences.
+
+* MarketplaceError
+  + NotFoundError
+    - EntitlementNotFoundError   no such purchase, or not yours
+    - LicenceNotFoundError       no such licence, or not of this device
+  + NotAllowedError
+    - EntitlementRevokedError    it was yours, and was taken back
+  + ConflictError
+    - EntitlementConflictError   an order that already granted something else
+    - TransitionError            an event that this state does not know
+    - KeyCommitmentError         the key in custody is not the one that sealed the package
+"""
+
+from __future__ import annotations
+
+from marketplace.core.errors import ConflictError, NotAllowedError, NotFoundError
+
+__all__ = [
+    "EntitlementConflictError",
+    "EntitlementNotFoundError",
+    "EntitlementRevokedError",
+    "KeyCommitmentError",
+    "LicenceNotFoundError",
+    "TransitionError",
+]
+
+
+class EntitlementNotFoundError(NotFoundError):
+    code = "entitlement_not_found"
+
+
+class LicenceNotFoundError(NotFoundError):
+    code = "licence_not_found"
+
+
+class EntitlementRevokedError(NotAllowedError):
+    code = "revoked"
+
+
+class EntitlementConflictError(ConflictError):
+    code = "entitlement_conflict"
+
+
+class TransitionError(ConflictError):
+    code = "invalid_transition"
+
+
+class KeyCommitmentError(ConflictError):
+    code = "key_mismatch"

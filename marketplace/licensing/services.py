@@ -1,0 +1,218 @@
+"""Giving, taking back, and proving the right to open a package."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import formats
+from django.utils.translation import gettext as _
+
+from drm.encoding import from_b64u
+from drm.errors import DrmError, KeyMismatchError
+from drm.keys import IdentityPublicKey, SealingPublicKey, verify_sealing_key
+from drm.licence import DeviceKeys, issue_licence
+from drm.rights import Rights
+from drm.status import sign_status
+from marketplace.accounts import queries as accounts
+from marketplace.accounts.types import Device, User
+from marketplace.licensing.errors import (
+    EntitlementConflictError,
+    KeyCommitmentError,
+    LicenceNotFoundError,
+)
+from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
+from marketplace.licensing.queries import entitlement_of
+from marketplace.licensing.states import after
+from marketplace.messaging import services as messaging
+from marketplace.packaging import services as packaging
+
+__all__ = ["grant", "licence_for", "revoke", "signed_status"]
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def grant(
+    *,
+    user: User,
+    listing_id: uuid.UUID,
+    package_id: str,
+    order_id: uuid.UUID,
+    rights: Mapping[str, bool],
+    now: dt.datetime,
+) -> Entitlement:
+    """Let `user` open the package, because of this order.
+
+    Granting an order again changes nothing and returns what it granted, also when that
+    was taken back since. `rights` as in the licence ("play", "save"); what is absent is
+    denied. Raises EntitlementConflictError where the order granted something else.
+    """
+    entitlement, created = Entitlement.objects.select_for_update().get_or_create(
+        order_id=order_id,
+        defaults={
+            "user": user,
+            "listing_id": listing_id,
+            "package_id": package_id,
+            "rights": Rights.from_claims(rights).to_claims(),
+            "created_at": now,
+        },
+    )
+    if not created:
+        granted = (entitlement.user_id, entitlement.listing_id, entitlement.package_id)
+        if granted != (user.pk, listing_id, package_id):
+            raise EntitlementConflictError(
+                _("This order was already fulfilled with something else. Nothing was changed.")
+            )
+        return entitlement
+    _record(entitlement, None, EntitlementEvent.Kind.GRANTED, f"order:{order_id}", now=now)
+    messaging.publish(group=messaging.user_group(user.pk), kind="library.changed", payload={})
+    return entitlement
+
+
+@transaction.atomic
+def revoke(*, order_id: uuid.UUID, cause: str, now: dt.datetime) -> bool:
+    """Take back what the order granted. `cause` names why, as "refund:<id of the refund>".
+
+    The same cause counts once. Returns whether the entitlement ended by this call: False
+    where it had ended before, or where the order never granted anything.
+    """
+    try:
+        entitlement = Entitlement.objects.select_for_update().get(order_id=order_id)
+    except Entitlement.DoesNotExist:
+        return False
+    source = f"order:{order_id}:{cause}"
+    if EntitlementEvent.objects.filter(source=source).exists():
+        return False
+    before = entitlement.state
+    _record(entitlement, before, EntitlementEvent.Kind.REFUNDED, source, now=now)
+    if entitlement.state == before:
+        return False
+    group = messaging.user_group(entitlement.user_id)
+    package = {"package": entitlement.package_id}
+    messaging.publish(group=group, kind="licence.revoked", payload=package)
+    messaging.publish(group=group, kind="library.changed", payload={})
+    return True
+
+
+@transaction.atomic
+def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime) -> Licence:
+    """The licence by which `device` opens the package; asked again, the same bytes.
+
+    A device that came back with a new sealing key gets its licence sealed anew. Raises
+    EntitlementNotFoundError, EntitlementRevokedError, accounts' DeviceNotFoundError where
+    the device is removed or another's, KeyCommitmentError where custody is damaged.
+    """
+    # The entitlement's row is the lock: two requests of one device issue one licence.
+    entitlement = entitlement_of(user, package_id, lock=True)
+    active = accounts.device(user, device.pk)
+    licence = Licence.objects.filter(entitlement=entitlement, device=active).first()
+    if licence is not None and licence.sealing_key == active.sealing_key:
+        return licence
+    if licence is None:
+        licence = Licence(entitlement=entitlement, device=active)
+    licence.jws = _issue(licence.pk, entitlement, active, now=now)
+    licence.sealing_key = active.sealing_key
+    licence.issued_at = now
+    licence.save()
+    return licence
+
+
+def signed_status(
+    *, user: User, device: Device, licence_id: uuid.UUID, nonce: str, now: dt.datetime
+) -> str:
+    """What the shop says of a licence now, signed over the asker's nonce: a JWS.
+
+    Only the device it was issued to may ask. Raises LicenceNotFoundError.
+    """
+    try:
+        licence = Licence.objects.select_related("entitlement").get(
+            pk=licence_id, device_id=device.pk, entitlement__user_id=user.pk
+        )
+    except Licence.DoesNotExist:
+        raise LicenceNotFoundError(_("There is no such licence for this device.")) from None
+    last = licence.entitlement.events.order_by("id").last()
+    changed = last.at if last is not None else licence.issued_at
+    active = licence.entitlement.state == Entitlement.State.ACTIVE
+    issuer = packaging.issuer()
+    return sign_status(
+        issuer=issuer.key,
+        kid=issuer.kid,
+        licence_id=str(licence.pk),
+        status="active" if active else "revoked",
+        message=_("This licence is valid.") if active else _revoked_message(changed),
+        now=now,
+        updated=max(changed, licence.issued_at),
+        nonce=nonce,
+    )
+
+
+def _record(
+    entitlement: Entitlement, state: str | None, kind: str, source: str, *, now: dt.datetime
+) -> None:
+    """Write an event and the state that it leads to; the caller holds the row's lock."""
+    entitlement.state = after(state, kind)
+    EntitlementEvent.objects.create(entitlement=entitlement, kind=kind, source=source, at=now)
+    entitlement.save(update_fields=["state"])
+
+
+def _issue(
+    licence_id: uuid.UUID, entitlement: Entitlement, device: Device, *, now: dt.datetime
+) -> str:
+    package_id = entitlement.package_id
+    manifest = packaging.manifest(package_id)
+    issuer = packaging.issuer()
+    try:
+        # It checks the key against the manifest's commitment: a licence with another key
+        # would open nothing, or, worse, something else.
+        return issue_licence(
+            issuer=issuer.key,
+            kid=issuer.kid,
+            licence_id=str(licence_id),
+            issuer_name=settings.SITE_URL,
+            device=_keys_of(device),
+            subject=_pseudonym(entitlement.user_id),
+            package_id=package_id,
+            manifest=manifest,
+            version=manifest.version,
+            rights=Rights.from_claims(entitlement.rights),
+            key=packaging.content_key(package_id),
+            now=now,
+            links={"status": f"{settings.SITE_URL}/api/v1/licences/{licence_id}/status"},
+        )
+    except KeyMismatchError as error:
+        logger.exception("the key in custody is not that of package %s", package_id)
+        raise KeyCommitmentError(
+            _(
+                "The key of this item is damaged in the shop's custody. The operator must restore it."
+            )
+        ) from error
+
+
+def _keys_of(device: Device) -> DeviceKeys:
+    """The device's keys as they were proved at its login; a row that was altered is refused."""
+    try:
+        identity = IdentityPublicKey.from_bytes(from_b64u(device.identity_key))
+        sealing = SealingPublicKey(from_b64u(device.sealing_key), device.sealing_suite)
+        verify_sealing_key(identity, sealing, from_b64u(device.sealing_key_signature))
+    except DrmError as error:
+        raise KeyCommitmentError(
+            _("The keys of this device are damaged in the shop. Log the device in again.")
+        ) from error
+    return DeviceKeys(identity_public=identity, sealing_public=sealing)
+
+
+def _pseudonym(user_id: uuid.UUID) -> str:
+    # Licences leave the shop: they say that two belong to one buyer, not who that is.
+    return uuid.uuid5(user_id, "licence subject").hex
+
+
+def _revoked_message(at: dt.datetime) -> str:
+    return _(
+        "This purchase was refunded on %(date)s, so it does not open any more. "
+        "Buy it again to open it."
+    ) % {"date": formats.date_format(at, "DATE_FORMAT")}
