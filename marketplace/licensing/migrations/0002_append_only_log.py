@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0003_append_only_log'),
+        ('catalog', '0001_initial'),
         ('licensing', '0001_initial'),
         ('packaging', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
