@@ -20,6 +20,7 @@ run: setup
 
 test: setup lint
 	@scripts/system-packages.sh postgresql redis-server chromium fonts-noto-cjk
+	@$(BIN)/python -m tests.on_postgres -m race
 	@$(BIN)/pytest $(ARGS)
 
 bench: setup
