@@ -35,9 +35,7 @@ def test_the_tree_in_the_architecture_document_is_the_tree() -> None:
         for path in _tracked("*/__init__.py")
         if not {"tests", "migrations", "management", "commands"} & set(path.parts)
     }
-    folders = {
-        f"{path.relative_to(ROOT).parts[0]}/" for path in _tracked() if path.parent != ROOT
-    }
+    folders = {f"{path.relative_to(ROOT).parts[0]}/" for path in _tracked() if path.parent != ROOT}
 
     assert packages <= told
     assert {f"{name}" for name in folders if not name.startswith(".")} <= told
@@ -59,17 +57,22 @@ def test_modules_stay_small_rooms() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
         for path in _tracked("*.py")
-        if GENERATED not in path.parts
-        and (lines := path.read_text().count("\n")) > LONGEST
+        if GENERATED not in path.parts and (lines := path.read_text().count("\n")) > LONGEST
     }
     assert long == {}
 
 
 def test_no_document_or_lock_file_names_a_registry_or_a_path_of_a_machine() -> None:
-    told = []
-    for path in _tracked("*.md", "*.txt", "*.json", "*.toml", "Makefile", "*.sh", "*.po"):
-        text = path.read_text()
-        for pattern in (r"files\.pythonhosted", r"registry\.npmjs", r"deb\.debian", r"(?<![\w.])/(root|home|work)/"):
-            if re.search(pattern, text):
-                told.append(f"{path.relative_to(ROOT)}: {pattern}")
+    secrets = (
+        r"files\.pythonhosted",
+        r"registry\.npmjs",
+        r"deb\.debian",
+        r"(?<![\w.])/(root|home|work)/",
+    )
+    told = [
+        f"{path.relative_to(ROOT)}: {pattern}"
+        for path in _tracked("*.md", "*.txt", "*.json", "*.toml", "Makefile", "*.sh", "*.po")
+        for pattern in secrets
+        if re.search(pattern, path.read_text())
+    ]
     assert told == []
