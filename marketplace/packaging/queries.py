@@ -1,0 +1,48 @@
+"""Reading drafts, their uploads, and packages."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import QuerySet
+
+from marketplace.accounts.types import User
+from marketplace.packaging.access import own_draft, own_upload
+from marketplace.packaging.errors import PackageNotFoundError
+from marketplace.packaging.media import PLAYABLE, media_type_of_name
+from marketplace.packaging.models import Package, PackageDraft, PackageFile, Upload
+
+__all__ = ["draft", "files", "media_type_of_name", "package", "playable", "upload", "uploads"]
+
+
+def draft(draft_id: uuid.UUID, owner: User) -> PackageDraft:
+    """A draft of `owner`. Raises DraftNotFoundError, also where it is another's."""
+    return own_draft(draft_id, owner)
+
+
+def upload(upload_id: uuid.UUID, owner: User) -> Upload:
+    """An upload of `owner`. Raises UploadNotFoundError, also where it is another's."""
+    return own_upload(upload_id, owner)
+
+
+def uploads(draft_id: uuid.UUID) -> QuerySet[Upload]:
+    """The uploads of a draft in their order; none once it is sealed."""
+    return Upload.objects.filter(draft_id=draft_id)
+
+
+def package(package_id: str) -> Package:
+    """A package by its id. Raises PackageNotFoundError."""
+    try:
+        return Package.objects.get(pk=package_id)
+    except Package.DoesNotExist:
+        raise PackageNotFoundError(package_id[:80]) from None
+
+
+def files(package_id: str) -> QuerySet[PackageFile]:
+    """The files of a package in their order."""
+    return PackageFile.objects.filter(package_id=package_id)
+
+
+def playable(media_type: str) -> bool:
+    """Whether the player of this shop shows files of this media type."""
+    return media_type in PLAYABLE

@@ -1,0 +1,106 @@
+"""The front door of packaging: drafts and their files, sealing, and what is in custody."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+from drm.keys import ContentKey
+from drm.manifest import Manifest, read_manifest
+from drm.signed import key_hint
+from marketplace.accounts.types import User
+from marketplace.packaging import queries
+from marketplace.packaging.custody import open_content_key
+from marketplace.packaging.errors import CustodyError
+from marketplace.packaging.files import UploadFile, upload_path
+from marketplace.packaging.media import HEAD_SIZE
+from marketplace.packaging.models import ContentKey as ContentKeyRow
+from marketplace.packaging.models import PackageDraft, Upload
+from marketplace.packaging.sealing import fail_draft, queue_sealing, report_stage, seal_draft
+from marketplace.packaging.signing import issuer, issuer_public, shop_document_keys
+from marketplace.packaging.store import package_folder, read_layers
+from marketplace.packaging.types import Issuer
+from marketplace.packaging.uploads import (
+    begin_upload,
+    finish_upload,
+    move_upload,
+    remove_upload,
+    sweep_uploads,
+)
+
+__all__ = [
+    "Issuer",
+    "add_file",
+    "content_key",
+    "create_draft",
+    "fail_draft",
+    "issuer",
+    "manifest",
+    "move_upload",
+    "piece_layers",
+    "queue_sealing",
+    "remove_upload",
+    "report_stage",
+    "seal_draft",
+    "shop_document_keys",
+    "store_folder",
+    "sweep_uploads",
+]
+
+PIECE = 1024**2
+
+
+def create_draft(*, owner: User) -> PackageDraft:
+    """An empty draft, to collect files in."""
+    return PackageDraft.objects.create(owner=owner)
+
+
+def add_file(
+    *, owner: User, draft_id: uuid.UUID, name: str, source: BinaryIO, size: int, now: dt.datetime
+) -> Upload:
+    """Put a whole file into a draft, as an upload over the web would.
+
+    `source` yields `size` bytes. Raises what `begin_upload` raises.
+    """
+    upload = begin_upload(owner=owner, draft_id=draft_id, name=name, size=size)
+    with UploadFile.hold(upload_path(draft_id, upload.pk)) as file:
+        while piece := source.read(PIECE):
+            file.append(piece)
+        file.sync()
+        head = file.head(HEAD_SIZE)
+    finish_upload(upload_id=upload.pk, head=head, now=now)
+    upload.refresh_from_db()
+    return upload
+
+
+def content_key(package_id: str) -> ContentKey:
+    """The key that opens a package, out of custody.
+
+    Raises PackageNotFoundError, and CustodyError where the master key does not open it.
+    """
+    package = queries.package(package_id)
+    row = ContentKeyRow.objects.filter(package=package).first()
+    if row is None:
+        raise CustodyError(f"The content key of package {package_id} is missing; restore a backup.")
+    return open_content_key(bytes(row.wrapped), seal_id=package.seal_id)
+
+
+def manifest(package_id: str) -> Manifest:
+    """The verified manifest of a package. Raises PackageNotFoundError, CustodyError, DrmError."""
+    jws = queries.package(package_id).manifest
+    return read_manifest(jws, issuer_public=issuer_public(key_hint(jws)))
+
+
+def piece_layers(package_id: str) -> tuple[bytes, ...]:
+    """The piece layers (BEP 52) of a package's files, empty for a file of one piece.
+
+    Raises PackageNotFoundError.
+    """
+    return read_layers(package_id)
+
+
+def store_folder(package_id: str) -> Path:
+    """The folder that holds a package's ciphertext as 00000, 00001 …"""
+    return package_folder(package_id)
