@@ -1,0 +1,294 @@
+"""libtorrent's alerts and states as plain frozen values.
+
+An alert that is touched after the next `pop_alerts()` crashes the interpreter.
+So the pump calls `copy_alert` on each one inside its loop, and nothing else in
+the program ever holds an alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import libtorrent as lt
+
+__all__ = [
+    "ALERT_MASK",
+    "AlertsDropped",
+    "CacheFlushed",
+    "Checked",
+    "Event",
+    "FileFault",
+    "Finished",
+    "ListenFailed",
+    "Listening",
+    "Paused",
+    "Removed",
+    "ResumeFailed",
+    "ResumeReady",
+    "StatusReport",
+    "TorrentEvent",
+    "TorrentState",
+    "TorrentStatus",
+    "TrackerAnswered",
+    "TrackerFailed",
+    "copy_alert",
+]
+
+ALERT_MASK = int(
+    lt.alert_category.error
+    | lt.alert_category.status
+    | lt.alert_category.storage
+    | lt.alert_category.tracker
+)
+
+
+class TorrentState(StrEnum):
+    """The words of the progress report (docs/protocol-v1.md)."""
+
+    CHECKING = "checking"
+    DOWNLOADING = "downloading"
+    SEEDING = "seeding"
+    PAUSED = "paused"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentStatus:
+    """What libtorrent says of one torrent. Sizes in bytes, rates in bytes a second, payload only."""
+
+    info_hash: str
+    state: TorrentState
+    done: int
+    down_rate: int
+    up_rate: int
+    downloaded: int  # in all sessions
+    uploaded: int  # in all sessions
+    failed: int  # received, but did not hash to what the torrent says
+    peers: int
+    seeds: int
+    error: str
+    unsaved: bool  # there is something new for the resume data
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """The torrents that changed since the last report."""
+
+    torrents: tuple[TorrentStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A TCP socket listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListenFailed:
+    """A socket could not be opened."""
+
+    interface: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFlushed:
+    """All that was received so far is with the operating system."""
+
+    info_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeReady:
+    """Resume data, as libtorrent wants to read it again."""
+
+    info_hash: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeFailed:
+    """No resume data came: nothing had changed, or the torrent is in no state to give it."""
+
+    info_hash: str
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The files on the disk were compared with the torrent."""
+
+    info_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every piece is there."""
+
+    info_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The torrent has stopped."""
+
+    info_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The torrent has left the session; `deleted` where its files went too."""
+
+    info_hash: str
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """A file could not be read or written."""
+
+    info_hash: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerFailed:
+    """The tracker refused or did not answer."""
+
+    info_hash: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerAnswered:
+    """The tracker answered."""
+
+    info_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsDropped:
+    """The queue ran over; something of the above was lost."""
+
+
+TorrentEvent = (
+    CacheFlushed
+    | ResumeReady
+    | ResumeFailed
+    | Checked
+    | Finished
+    | Paused
+    | FileFault
+    | TrackerFailed
+    | TrackerAnswered
+)
+Event = StatusReport | Listening | ListenFailed | Removed | AlertsDropped | TorrentEvent
+
+_CHECKING = {
+    lt.torrent_status.checking_files,
+    lt.torrent_status.checking_resume_data,
+}
+_SEEDING = {lt.torrent_status.seeding, lt.torrent_status.finished}
+
+
+def copy_alert(alert: Any) -> Event | None:
+    """Copy what we use of an alert; None for the kinds that we do not.
+
+    The argument is untyped because the stubs describe libtorrent 2.0.
+    """
+    copy = _COPIERS.get(type(alert))
+    return copy(alert) if copy is not None else None
+
+
+def _hash_of(alert: Any) -> str:
+    # Not a call into the session's thread, unlike the other getters of a handle.
+    return str(alert.handle.info_hashes().v2)
+
+
+def _copy_status(alert: Any) -> Event:
+    return StatusReport(tuple(_status(status) for status in alert.status))
+
+
+def _status(status: Any) -> TorrentStatus:
+    stuck = bool(status.flags & lt.torrent_flags.upload_mode)
+    error = status.errc.message() if status.errc.value() else ""
+    return TorrentStatus(
+        info_hash=str(status.info_hashes.v2),
+        state=_state(status, failed=bool(error) or stuck),
+        done=status.total_done,
+        down_rate=status.download_payload_rate,
+        up_rate=status.upload_payload_rate,
+        downloaded=status.all_time_download,
+        uploaded=status.all_time_upload,
+        failed=status.total_failed_bytes,
+        peers=status.num_peers,
+        seeds=status.num_seeds,
+        error=error,
+        unsaved=bool(status.need_save_resume_data),
+    )
+
+
+def _state(status: Any, *, failed: bool) -> TorrentState:
+    if failed:
+        return TorrentState.ERROR
+    if status.flags & lt.torrent_flags.paused:
+        return TorrentState.PAUSED
+    if status.state in _CHECKING:
+        return TorrentState.CHECKING
+    return TorrentState.SEEDING if status.state in _SEEDING else TorrentState.DOWNLOADING
+
+
+def _copy_listening(alert: Any) -> Event | None:
+    if alert.socket_type != lt.socket_type_t.tcp:
+        return None
+    return Listening(str(alert.address), int(alert.port))
+
+
+def _copy_listen_failed(alert: Any) -> Event:
+    return ListenFailed(str(alert.listen_interface), alert.error.message())
+
+
+def _copy_resume(alert: Any) -> Event:
+    params = alert.params
+    return ResumeReady(str(params.info_hashes.v2), bytes(lt.write_resume_data_buf(params)))
+
+
+def _copy_resume_failed(alert: Any) -> Event:
+    # Its error is "fastresume not modified since last save" where that is all.
+    return ResumeFailed(_hash_of(alert), unchanged="not modified" in alert.error.message())
+
+
+def _copy_file_error(alert: Any) -> Event:
+    return FileFault(_hash_of(alert), alert.error.message())
+
+
+def _copy_tracker_error(alert: Any) -> Event:
+    # `failure reason` of the tracker's answer, or else what the network said.
+    return TrackerFailed(_hash_of(alert), alert.failure_reason or alert.error.message())
+
+
+_COPIERS: dict[type, Callable[[Any], Event | None]] = {
+    lt.state_update_alert: _copy_status,
+    lt.listen_succeeded_alert: _copy_listening,
+    lt.listen_failed_alert: _copy_listen_failed,
+    lt.cache_flushed_alert: lambda alert: CacheFlushed(_hash_of(alert)),
+    lt.save_resume_data_alert: _copy_resume,
+    lt.save_resume_data_failed_alert: _copy_resume_failed,
+    lt.torrent_checked_alert: lambda alert: Checked(_hash_of(alert)),
+    lt.torrent_finished_alert: lambda alert: Finished(_hash_of(alert)),
+    lt.torrent_paused_alert: lambda alert: Paused(_hash_of(alert)),
+    lt.torrent_removed_alert: lambda alert: Removed(str(alert.info_hashes.v2), deleted=False),
+    lt.torrent_deleted_alert: lambda alert: Removed(str(alert.info_hashes.v2), deleted=True),
+    # Its files are left behind; the store's own removal says so where that matters.
+    lt.torrent_delete_failed_alert: lambda alert: Removed(str(alert.info_hashes.v2), deleted=True),
+    lt.file_error_alert: _copy_file_error,
+    lt.torrent_error_alert: _copy_file_error,
+    lt.tracker_error_alert: _copy_tracker_error,
+    lt.tracker_reply_alert: lambda alert: TrackerAnswered(_hash_of(alert)),
+    lt.alerts_dropped_alert: lambda alert: AlertsDropped(),
+}

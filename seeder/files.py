@@ -1,0 +1,42 @@
+"""Files that a power cut leaves whole: the old content or the new, never half."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["previous_path", "sync_folder", "write_atomically"]
+
+
+def previous_path(path: Path) -> Path:
+    """Give where `write_atomically(keep_previous=True)` leaves the former content."""
+    return path.with_name(path.name + ".previous")
+
+
+def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) -> None:
+    """Write through a temporary file: fsync, rename, fsync of the folder.
+
+    One thread writes a path at a time. With `keep_previous` the former content
+    stays beside it, for a reader that finds the new one damaged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if keep_previous and path.exists():
+        path.replace(previous_path(path))
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in the folder last; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,76 @@
+"""What a BitTorrent session may and may not do, in libtorrent's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from seeder.alerts import ALERT_MASK
+
+__all__ = ["SessionSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """What may differ between the origin, a buyer's computer and a test.
+
+    Rates are in bytes a second, 0 for no limit, and hold for peers on the same
+    network too. `tcp_only` is for the origin, loopback and LAN, where uTP is many
+    times slower; at home uTP keeps the uplink usable. `discovery` asks the router
+    for an open port (UPnP, NAT-PMP). `outgoing` is the address to dial from.
+    """
+
+    download_rate: int = 0
+    upload_rate: int = 0
+    connections: int = 500
+    tcp_only: bool = False
+    discovery: bool = False
+    outgoing: str = ""
+    announce_floor: int = 30  # seconds: a shorter interval of a tracker is not followed
+    save_seconds: float = 60.0
+    status_seconds: float = 0.5
+    user_agent: str = "geobuk"
+
+    def for_libtorrent(self, listen: str) -> dict[str, Any]:
+        """Give the settings pack, for `listen` like "0.0.0.0:6881,[::]:6881"."""
+        return {
+            "listen_interfaces": listen,
+            "outgoing_interfaces": self.outgoing,
+            "user_agent": self.user_agent,
+            "alert_mask": ALERT_MASK,
+            "alert_queue_size": 100_000,
+            "download_rate_limit": self.download_rate,
+            "upload_rate_limit": self.upload_rate,
+            "connections_limit": self.connections,
+            # Private torrents know their peers from the shop alone.
+            "enable_dht": False,
+            "dht_bootstrap_nodes": "",
+            "enable_lsd": False,
+            "webtorrent_stun_server": "",
+            "enable_upnp": self.discovery,
+            "enable_natpmp": self.discovery,
+            "enable_incoming_utp": not self.tcp_only,
+            "enable_outgoing_utp": not self.tcp_only,
+            # Two buyers behind one router are two buyers.
+            "allow_multiple_connections_per_ip": True,
+            # A taken port is reported, not replaced by another that nobody expects.
+            "listen_system_port_fallback": False,
+            "max_retry_port_bind": 0,
+            # Every torrent runs: the default leaves all but five seeds paused.
+            "active_downloads": -1,
+            "active_seeds": -1,
+            "active_checking": 2,
+            "active_limit": -1,
+            "active_tracker_limit": -1,
+            "unchoke_slots_limit": -1,
+            # The first piece comes in 0.2 s, not in 0.6 s.
+            "tick_interval": 100,
+            "aio_threads": 4,
+            "hashing_threads": 2,
+            "min_announce_interval": self.announce_floor,
+            "stop_tracker_timeout": 1,
+            "min_reconnect_time": 5,
+            # On loopback only paths that begin with /announce are asked.
+            "ssrf_mitigation": True,
+            "validate_https_trackers": True,
+        }

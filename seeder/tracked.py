@@ -1,0 +1,148 @@
+"""One torrent of a session: its last status, and when its resume data is saved.
+
+Pure bookkeeping, guarded by the session's lock. The states of saving:
+
+    IDLE ──ask──► FLUSHING ──flushed──► SAVING ──written, or nothing new──► IDLE
+                     └── asked meanwhile: starts again when IDLE is reached ──┘
+
+`save_resume_data` alone names the pieces that were on the disk *before* it
+flushed (measured: up to one interval of downloading is missing), so the cache
+is flushed first, and only then is the data asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from seeder.alerts import TorrentState, TorrentStatus
+from seeder.torrents import TorrentInfo
+
+__all__ = ["Saving", "TorrentSnapshot", "TrackedTorrent"]
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentSnapshot:
+    """One torrent at one moment. Sizes in bytes, rates in bytes a second, payload only."""
+
+    name: str
+    info_hash: str
+    state: TorrentState
+    done: int
+    total: int
+    down_rate: int
+    up_rate: int
+    downloaded: int  # in all sessions
+    uploaded: int  # in all sessions
+    failed: int  # received, but not what the torrent says
+    peers: int
+    seeds: int
+    error: str  # a sentence, or nothing
+    tracker_error: str  # what the tracker said last, or nothing
+
+
+class Saving(Enum):
+    """How far the saving of resume data is."""
+
+    IDLE = "idle"
+    FLUSHING = "flushing"
+    SAVING = "saving"
+
+
+class TrackedTorrent:
+    """What the session knows of one torrent. `handle` is libtorrent's."""
+
+    def __init__(self, info: TorrentInfo, save_path: Path, *, seed_mode: bool) -> None:
+        self.info = info
+        self.announce = info.announce
+        self.save_path = save_path
+        self.paths = [save_path / info.name / file.name for file in info.files]
+        self.seed_mode = seed_mode
+        self.handle: Any = None
+        self.status: TorrentStatus | None = None
+        self.fault = ""
+        self.tracker_error = ""
+        # Whether the files were compared with the torrent since the last doubt. What was
+        # added in seed mode never is as a whole, so its pieces are not remembered as known.
+        self.pieces_known = False
+        self.saved = False
+        self.saving = Saving.IDLE
+        self._again = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether no saving is under way."""
+        return self.saving is Saving.IDLE
+
+    def ask_to_save(self, flush: Callable[[], None]) -> None:
+        """Begin to save, or remember to begin again after what is under way."""
+        if self.saving is not Saving.IDLE:
+            self._again = True
+            return
+        self.saving = Saving.FLUSHING
+        flush()
+
+    def flushed(self) -> bool:
+        """The cache is flushed: say whether resume data should be asked for now."""
+        if self.saving is not Saving.FLUSHING:
+            return False
+        self.saving = Saving.SAVING
+        return True
+
+    def save_ended(self, flush: Callable[[], None], *, saved: bool) -> None:
+        """The answer was dealt with; begins again where that was asked meanwhile."""
+        self.saved = self.saved or saved
+        self.saving = Saving.IDLE
+        if self._again:
+            self._again = False
+            self.ask_to_save(flush)
+
+    def snapshot(self) -> TorrentSnapshot:
+        """Give what is known now; before the first status it counts as being checked."""
+        status = self.status or _unknown(self.info.info_hash)
+        complete = status.state is TorrentState.SEEDING
+        return TorrentSnapshot(
+            name=self.info.name,
+            info_hash=self.info.info_hash,
+            state=status.state,
+            done=self.info.total if complete else min(status.done, self.info.total),
+            total=self.info.total,
+            down_rate=status.down_rate,
+            up_rate=status.up_rate,
+            downloaded=status.downloaded,
+            uploaded=status.uploaded,
+            failed=status.failed,
+            peers=status.peers,
+            seeds=status.seeds,
+            error=self._error(status),
+            tracker_error=self.tracker_error,
+        )
+
+    def _error(self, status: TorrentStatus) -> str:
+        if status.state is not TorrentState.ERROR:
+            return ""
+        reason = status.error or self.fault or "unknown reason"
+        return (
+            f"The files in {self.save_path / self.info.name} cannot be read or written ({reason}). "
+            "Free space or check the disk, then resume."
+        )
+
+
+def _unknown(info_hash: str) -> TorrentStatus:
+    return TorrentStatus(
+        info_hash=info_hash,
+        state=TorrentState.CHECKING,
+        done=0,
+        down_rate=0,
+        up_rate=0,
+        downloaded=0,
+        uploaded=0,
+        failed=0,
+        peers=0,
+        seeds=0,
+        error="",
+        unsaved=False,
+    )
