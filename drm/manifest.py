@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,6 +27,7 @@ __all__ = [
     "Manifest",
     "SealedFile",
     "associated_data",
+    "check_entry",
     "check_key",
     "open_details",
     "package_id",
@@ -56,7 +58,12 @@ DETAILS_INDEX: Final = 0xFFFFFFFF
 # Section 5.4: limits that a reader may count on.
 MAX_FILES: Final = 10_000
 MAX_NAME_BYTES: Final = 1024
+MAX_MEDIA_TYPE: Final = 255
 MAX_PIECE_LENGTH: Final = 2**27
+_HIDDEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control, half a character, line breaks
+_BIDI_CONTROLS: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 _SEAL_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -225,16 +232,22 @@ def _entry(item: Any, index: int) -> FileEntry:
 
 
 def check_entry(entry: FileEntry) -> None:
-    """Raises FormatError where a name could reach outside the folder it is saved in."""
+    """Raises FormatError where an entry is outside the limits of section 5.4.
+
+    A name is one part of a path, and shows as what it is: no control characters, and none
+    that turn the direction of writing, which make “exe.gpj” read as “jpg.exe”.
+    """
     name = entry.name
-    printable = (
-        name and len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES and name.isprintable()
+    shown = not any(
+        char in _BIDI_CONTROLS or unicodedata.category(char) in _HIDDEN for char in name
     )
-    _require(
-        bool(printable) and name not in (".", "..") and not set(name) & {"/", "\\"},
-        f"file name “{name[:80]}”",
-    )
-    _require(entry.size >= 0, "size of a file")
+    size = len(name.encode("utf-8")) if shown else 0
+    one_part = name not in (".", "..") and not set(name) & {"/", "\\"}
+    _require(shown and one_part and 1 <= size <= MAX_NAME_BYTES, f"file name “{name[:80]!r}”")
+    media_type = entry.media_type
+    plain_text = media_type.isascii() and media_type.isprintable()
+    _require(plain_text and len(media_type) <= MAX_MEDIA_TYPE, "media type of a file")
+    ciphertext_size(entry.size)
 
 
 def _require(condition: bool, what: str) -> None:

@@ -1,6 +1,6 @@
 """Sealing: files in, ciphertext, roots and a manifest out, in one pass on all cores.
 
-    source ─read─► batch of 1 MiB ─┬─ thread: encrypt, hash leaves ─┬─► sink, in order
+    source ─read─► batch of 4 MiB ─┬─ thread: encrypt, hash leaves ─┬─► sink, in order
                                    └─ thread: encrypt, hash leaves ─┘
 
 Encryption and hashing release the GIL, and batches of one stream do not depend on each
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 THREADS: Final = 2
-# Batches on their way: enough that no thread waits for the disk, and 6 MiB of memory.
+# Batches on their way: enough that no thread waits for the disk, and 32 MiB of memory.
 IN_FLIGHT: Final = 3
 # A piece layer costs 32 bytes a piece; a seek costs at least a piece.
 TARGET_PIECES: Final = 2048
@@ -188,7 +188,7 @@ def _sealed_batches(
         while waiting:
             yield waiting.popleft().result()
     finally:
-        # A worker must not write into a buffer of a run that was given up.
+        # Where the caller gave up, what has not begun need not begin.
         for future in waiting:
             future.cancel()
 

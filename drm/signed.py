@@ -27,6 +27,9 @@ ALGORITHM: Final = "EdDSA"
 # Section 3.1: bounds before anything is parsed. A manifest of 10,000 files has 2 MiB.
 MAX_HEADER_SIZE: Final = 1024
 MAX_DOCUMENT_SIZE: Final = 16 * 2**20
+# Section 3.1: the members of a protected header.
+_DOCUMENT: Final = frozenset({"alg", "typ", "kid"})
+_PROOF: Final = frozenset({"alg", "typ", "jwk"})
 
 
 class _Registry(jws.JWSRegistry):
@@ -62,8 +65,17 @@ def sign(
     )
 
 
-def verify(token: str | bytes, *, public: IdentityPublicKey, kind: str) -> dict[str, Any]:
+def verify(
+    token: str | bytes,
+    *,
+    public: IdentityPublicKey,
+    kind: str,
+    header_names: frozenset[str] = _DOCUMENT,
+) -> dict[str, Any]:
     """Return the claims of `token`, which `public` signed as a document of type `kind`.
+
+    `header_names` are the members that its protected header may have: a key or an
+    unencoded payload (RFC 7797) in there is refused, whatever it says.
 
     Raises AuthenticationError for any other signer, algorithm or type, FormatError for
     what is no document, UnsupportedError for a critical header member.
@@ -73,7 +85,7 @@ def verify(token: str | bytes, *, public: IdentityPublicKey, kind: str) -> dict[
         raise AuthenticationError(
             "This document is not of the expected kind. Get it again from the shop."
         )
-    if "crit" in header:
+    if not header_names.issuperset(header):
         raise UnsupportedError("This document needs a newer version of this program. Update it.")
     try:
         jws.deserialize_compact(text, OKPKey.import_key({**public.jwk()}), registry=_REGISTRY)
@@ -89,7 +101,7 @@ def verify_own_key(token: str | bytes, *, kind: str) -> tuple[IdentityPublicKey,
     """
     _, header, _ = _split(token)
     public = IdentityPublicKey.from_jwk(header.get("jwk"))
-    return public, verify(token, public=public, kind=kind)
+    return public, verify(token, public=public, kind=kind, header_names=_PROOF)
 
 
 def key_hint(token: str | bytes) -> str:

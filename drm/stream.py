@@ -47,8 +47,9 @@ PAYLOAD_SIZE: Final = SEGMENT_SIZE - TAG_SIZE  # section 4.3
 FIRST_PAYLOAD_SIZE: Final = PAYLOAD_SIZE - HEADER_SIZE
 MAX_SEGMENTS: Final = 2**32  # section 4.3: the index is a u32
 
-# Segments that one call seals: 1 MiB, where Python's share of the time is small.
-BATCH_SEGMENTS: Final = 16
+# Segments of one run: 4 MiB. Measured on two cores, runs of 1 MiB cost a tenth more, as threads
+# then hand the interpreter to each other more often.
+BATCH_SEGMENTS: Final = 64
 CACHED_SEGMENTS: Final = 4
 
 
@@ -122,6 +123,7 @@ class StreamSealer:
         self._prefix = secrets.token_bytes(PREFIX_SIZE) if prefix is None else prefix
         self._header = bytes([HEADER_SIZE]) + self._salt + self._prefix
         self._cipher = _segment_cipher(key, salt=self._salt, associated_data=associated_data)
+        self._sealed: set[int] = set()
 
     @staticmethod
     def payload(first: int) -> int:
@@ -131,8 +133,12 @@ class StreamSealer:
     def seal(self, plain: bytes | memoryview, *, first: int, last: bool, out: memoryview) -> int:
         """Write the segments of `plain`, from index `first` on, into `out`; return their size.
 
-        `plain` is `payload(first)` bytes long unless `last`. Each run is sealed once.
+        `plain` is `payload(first)` bytes long unless `last`. Raises ValueError where the run
+        was sealed before, as its nonces are then used up.
         """
+        if first in self._sealed:
+            raise ValueError("a run of segments is sealed once")
+        self._sealed.add(first)
         view = memoryview(plain)
         index, taken, made = first, 0, 0
         if first == 0:
@@ -216,6 +222,8 @@ class StreamReader(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill `buffer` from the position on; return the bytes written, 0 at the end."""
+        if self.closed:
+            raise ValueError("the reader is closed")
         view = memoryview(buffer).cast("B")
         data = self.read_at(self._position, len(view))
         view[: len(data)] = data
