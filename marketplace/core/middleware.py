@@ -46,6 +46,8 @@ class DomainErrorMiddleware:
         if not isinstance(error, MarketplaceError):
             return None
         status = status_of(error)
+        if status == 500:
+            return None  # a kind that the edge does not know is a fault of ours, and logged
         # What was not found is not described: its existence is nobody's business.
         detail = "" if status == 404 else str(error)
         context = {"status": status, "code": error.code, "detail": detail}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import nh3
@@ -9,20 +10,32 @@ from markdown_it import MarkdownIt
 
 __all__ = ["clean_filename", "clean_line", "clean_text", "render_markdown", "search_form"]
 
-# Direction overrides and isolates can make "exe.mp4" read as something else.
-_DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF])
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 _TAGS = {
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "hr", "li", "ol", "p",
+    "a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
     "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
+# Direction marks, overrides and isolates can make "exe.mp4" read as something else.
+_DIRECTION = frozenset(
+    map(chr, [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
+)
+_LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
+# Windows opens a device under these names, whatever the ending.
+_DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 FILENAME_MAX_BYTES = 200
+ENDING_MAX_BYTES = 16
 
 
 def clean_text(text: str) -> str:
-    """NFC, without control characters (line breaks and tabs stay) and direction overrides."""
-    composed = unicodedata.normalize("NFC", text).translate(_DIRECTION)
-    return "".join(c for c in composed if c in "\n\t" or unicodedata.category(c) != "Cc")
+    """NFC, with \n as the only line end; no control, direction or half characters."""
+    unified = _LINE_ENDS.sub("\n", text)
+    kept = "".join(
+        c
+        for c in unified
+        if c in "\n\t" or not (c in _DIRECTION or unicodedata.category(c) in {"Cc", "Cs"})
+    )
+    # Composing comes last: taking a character away can bring a letter and its accent together.
+    return unicodedata.normalize("NFC", kept)
 
 
 def clean_line(text: str) -> str:
@@ -34,26 +47,41 @@ def clean_filename(name: str) -> str:
     """A name to show and to save under on any system: no folders, no quotes, ≤ 200 bytes.
 
     macOS sends Hangul decomposed (NFD); it comes out composed. The ending is kept
-    where the name has to be cut.
+    where the name has to be cut. Cleaning a clean name changes nothing.
     """
     base = clean_line(name.replace("\\", "/").rsplit("/", 1)[-1])
-    base = "".join("_" if c in '<>:"|?*\x00' else c for c in base).strip(". ")
-    if not base:
-        return "file"
+    base = "".join("_" if c in '<>:"|?*' else c for c in base).strip(". ")
+    if _DEVICE_NAMES.match(base):
+        base = f"_{base}"
     stem, dot, ending = base.rpartition(".")
-    if not dot or len(ending.encode()) > 16:
+    if not dot or len(ending.encode()) > ENDING_MAX_BYTES:
         stem, ending = base, ""
-    room = FILENAME_MAX_BYTES - len((dot + ending).encode() if ending else b"")
+    room = FILENAME_MAX_BYTES - (len(ending.encode()) + 1 if ending else 0)
+    # Cut at a whole character: what is left of a torn one is dropped.
     stem = stem.encode()[:room].decode(errors="ignore").rstrip(". ") or "file"
     return f"{stem}.{ending}" if ending else stem
 
 
 def search_form(text: str) -> str:
-    """The form in which texts are compared in search: NFKC, case folded, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """The form in which texts are compared in search: NFKC, case folded, single spaces.
+
+    Folding and composing twice is Unicode's toNFKC_Casefold (section 3.13, D146):
+    once would leave some letters in two forms.
+    """
+    form = unicodedata.normalize("NFD", clean_text(text))
+    for _round in range(2):
+        form = unicodedata.normalize("NFKC", form.casefold())
+    return " ".join(form.split())
 
 
 def render_markdown(text: str) -> str:
-    """CommonMark with tables to HTML that is safe to show: no raw HTML, no scripts, no images."""
-    html = _MARKDOWN.render(clean_text(text))
+    """CommonMark with tables to HTML that is safe to show: no raw HTML, no scripts, no images.
+
+    Headings go two levels down, below the page's own.
+    """
+    tokens = _MARKDOWN.parse(clean_text(text))
+    for token in tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    html = str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
     return nh3.clean(html, tags=_TAGS, link_rel="nofollow noopener noreferrer ugc")

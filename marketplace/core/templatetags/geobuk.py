@@ -1,0 +1,77 @@
+"""Template filters of every page: sizes, prices, kinds of files, Markdown."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils import formats
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from marketplace.core.money import Money
+from marketplace.core.text import render_markdown
+
+__all__ = ["initial", "markdown", "media_kind", "price", "size"]
+
+register = template.Library()
+_UNITS = ["KB", "MB", "GB", "TB"]
+_ENDINGS = {
+    "application/pdf": "PDF",
+    "application/zip": "ZIP",
+    "application/epub+zip": "EPUB",
+    "application/octet-stream": "",
+    "audio/mpeg": "MP3",
+    "audio/x-flac": "FLAC",
+    "image/svg+xml": "SVG",
+    "text/plain": "TXT",
+    "video/quicktime": "MOV",
+    "video/x-matroska": "MKV",
+}
+
+
+@register.filter
+def size(count: int) -> str:
+    """Bytes in words: 1,500,000 is "1.5 MB". Units are decimal, as disks and browsers count."""
+    if count < 1000:
+        return _("%(count)d bytes") % {"count": count}
+    value = float(count)
+    unit = ""
+    for unit in _UNITS:  # noqa: B007  # the last one stays where none is large enough
+        value /= 1000
+        if value < 999.5:
+            break
+    digits = 1 if value < 9.95 else 0
+    # A no-break space keeps the number and its unit on one line.
+    # number_format cuts digits off, so rounding comes first.
+    return f"{formats.number_format(round(value, digits), digits, use_l10n=True)}\u00a0{unit}"
+
+
+@register.filter
+def price(money: Money) -> str:
+    """A price as a buyer reads it: "₩1,500", or that it is free."""
+    return str(money) if money.minor else _("Free")
+
+
+@register.filter
+def media_kind(media_type: str) -> str:
+    """What kind of file a media type is, in words: "Video · MP4"."""
+    family, _slash, kind = media_type.partition("/")
+    ending = _ENDINGS.get(media_type, kind.removeprefix("x-").split("+")[0].upper())
+    words = {
+        "video": _("Video"),
+        "audio": _("Audio"),
+        "image": _("Picture"),
+        "text": _("Text"),
+    }.get(family, _("Document") if ending in {"PDF", "EPUB"} else _("File"))
+    return f"{words} · {ending}" if ending and len(ending) <= 8 else words
+
+
+@register.filter
+def initial(name: str) -> str:
+    """The first letter or digit of a name, for where a picture is missing."""
+    return next((c.upper() for c in name if c.isalnum()), "·")
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """Markdown of a person as HTML; render_markdown has made it safe."""
+    return mark_safe(render_markdown(text))  # noqa: S308
