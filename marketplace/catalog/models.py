@@ -4,7 +4,10 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
+from marketplace.catalog.names import small_name
 from marketplace.core.money import Money
 from marketplace.packaging.models import Package, PackageDraft
 
@@ -22,7 +25,12 @@ class Category(models.Model):
         verbose_name_plural = "categories"
 
     def __str__(self) -> str:
-        return self.name_en
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name in the language of the page."""
+        return self.name_ko if (get_language() or "").startswith("ko") else self.name_en
 
 
 class Tag(models.Model):
@@ -40,10 +48,10 @@ class Listing(models.Model):
     """An offer of one package at one price."""
 
     class Status(models.TextChoices):
-        DRAFT = "draft"
-        PREPARING = "preparing"  # sealing is under way
-        ON_SALE = "on_sale"
-        WITHDRAWN = "withdrawn"
+        DRAFT = "draft", _("Draft")
+        PREPARING = "preparing", _("Being prepared")  # sealing is under way
+        ON_SALE = "on_sale", _("On sale")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     seller = models.ForeignKey(
@@ -83,3 +91,20 @@ class Listing(models.Model):
     @property
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
+
+    @property
+    def cover_url(self) -> str:
+        """Where the large cover is served, or "" where there is none."""
+        return str(self.cover.url) if self.cover else ""
+
+    @property
+    def cover_small_url(self) -> str:
+        """Where the small cover is served, or "" where there is none."""
+        if not self.cover:
+            return ""
+        return str(self.cover.storage.url(small_name(str(self.cover.name))))
+
+    @property
+    def shade(self) -> int:
+        """Which of six shades stands in for a missing cover; a listing keeps its own."""
+        return self.id.int % 6

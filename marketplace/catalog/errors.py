@@ -1,0 +1,69 @@
+"""What can go wrong with listings.
+
+* MarketplaceError
+  + NotFoundError
+    - ListingNotFoundError   no such listing, not on sale, or not yours
+    - CategoryNotFoundError
+    - TagNotFoundError
+    - CoverNotFoundError
+  + ConflictError
+    - ListingNotReadyError   the listing's status does not allow this now
+  + NotAllowedError
+    - NotASellerError
+  + InvalidError
+    - PriceError             between free and the least that a card can be charged, or too much
+    - TagError
+    - CoverError             no picture that we can show
+"""
+
+from __future__ import annotations
+
+from marketplace.core.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+
+__all__ = [
+    "CategoryNotFoundError",
+    "CoverError",
+    "CoverNotFoundError",
+    "ListingNotFoundError",
+    "ListingNotReadyError",
+    "NotASellerError",
+    "PriceError",
+    "TagError",
+    "TagNotFoundError",
+]
+
+
+class ListingNotFoundError(NotFoundError):
+    code = "listing_not_found"
+
+
+class CategoryNotFoundError(NotFoundError):
+    code = "category_not_found"
+
+
+class TagNotFoundError(NotFoundError):
+    code = "tag_not_found"
+
+
+class CoverNotFoundError(NotFoundError):
+    code = "cover_not_found"
+
+
+class ListingNotReadyError(ConflictError):
+    code = "listing_not_ready"
+
+
+class NotASellerError(NotAllowedError):
+    code = "not_a_seller"
+
+
+class PriceError(InvalidError):
+    code = "invalid_price"
+
+
+class TagError(InvalidError):
+    code = "invalid_tag"
+
+
+class CoverError(InvalidError):
+    code = "invalid_cover"

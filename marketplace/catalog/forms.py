@@ -1,0 +1,147 @@
+"""What a seller says of a listing, checked field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.catalog import queries
+from marketplace.catalog.covers import render_cover
+from marketplace.catalog.errors import CoverError, PriceError, TagError
+from marketplace.catalog.models import Category, Listing
+from marketplace.catalog.services import check_price, split_tags
+from marketplace.catalog.types import Cover, ListingDetails
+from marketplace.core.money import CURRENCIES, MoneyError, parse_money
+from marketplace.core.text import clean_line, clean_text
+
+__all__ = ["DESCRIPTION_LENGTH", "TITLE_LENGTH", "ListingForm"]
+
+TITLE_LENGTH = 200
+DESCRIPTION_LENGTH = 20_000
+
+
+if TYPE_CHECKING:
+    _CategoryChoice = forms.ModelChoiceField[Category]
+else:  # Django's class takes no type argument when it runs
+    _CategoryChoice = forms.ModelChoiceField
+
+
+class _CategoryField(_CategoryChoice):
+    def label_from_instance(self, obj: Category) -> str:
+        return obj.name
+
+
+class ListingForm(forms.Form):
+    """Call `details()` once it is valid, and pass that to create_listing or update_listing."""
+
+    title = forms.CharField(
+        label=_("Title"),
+        max_length=TITLE_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    description = forms.CharField(
+        label=_("Description"),
+        required=False,
+        max_length=DESCRIPTION_LENGTH,
+        help_text=_(
+            "Markdown works: **bold**, # heading, - list, [link](https://…). HTML is shown as text."
+        ),
+        widget=forms.Textarea(attrs={"rows": 10}),
+    )
+    category = _CategoryField(
+        label=_("Category"), queryset=Category.objects.none(), empty_label=_("Choose one")
+    )
+    tags = forms.CharField(
+        label=_("Tags"),
+        required=False,
+        max_length=500,
+        help_text=_("Up to ten, with commas between: piano, 피아노, live"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    price = forms.CharField(
+        label=_("Price"),
+        max_length=40,
+        help_text=_("0 gives it away."),
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    currency = forms.ChoiceField(
+        label=_("Currency"), choices=[(c.code, f"{c.code} {c.symbol}") for c in CURRENCIES.values()]
+    )
+    cover = forms.FileField(
+        label=_("Cover"),
+        required=False,
+        help_text=_("JPEG, PNG or WebP, at most 8 MB. Shown 4 wide to 3 high."),
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
+    )
+    remove_cover = forms.BooleanField(label=_("Remove the present cover"), required=False)
+
+    def __init__(
+        self, data: Any = None, files: Any = None, *, listing: Listing | None = None
+    ) -> None:
+        super().__init__(data, files, initial=_initial(listing) if listing else None)
+        category = self.fields["category"]
+        assert isinstance(category, forms.ModelChoiceField)
+        category.queryset = queries.categories()
+        if listing is None or not listing.cover:
+            del self.fields["remove_cover"]
+
+    def clean_title(self) -> str:
+        title = clean_line(self.cleaned_data["title"])
+        if not title:
+            raise forms.ValidationError(_("Give it a title that can be read."))
+        return title
+
+    def clean_description(self) -> str:
+        return clean_text(self.cleaned_data["description"])
+
+    def clean_tags(self) -> tuple[str, ...]:
+        try:
+            return split_tags(self.cleaned_data["tags"])
+        except TagError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_cover(self) -> Cover | None:
+        file = self.cleaned_data["cover"]
+        if not isinstance(file, UploadedFile):
+            return None
+        try:
+            return render_cover(cast("BinaryIO", file), size=file.size or 0)
+        except CoverError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if "price" in cleaned and "currency" in cleaned:
+            try:
+                cleaned["money"] = parse_money(cleaned["price"], cleaned["currency"])
+                check_price(cleaned["money"])
+            except (MoneyError, PriceError) as error:
+                self.add_error("price", str(error))
+        return cleaned
+
+    def details(self) -> ListingDetails:
+        """What the valid form says."""
+        cleaned = self.cleaned_data
+        return ListingDetails(
+            title=cleaned["title"],
+            description=cleaned["description"],
+            price=cleaned["money"],
+            category=cleaned["category"],
+            tags=cleaned["tags"],
+            cover=cleaned["cover"],
+            remove_cover=cleaned.get("remove_cover", False),
+        )
+
+
+def _initial(listing: Listing) -> dict[str, Any]:
+    return {
+        "title": listing.title,
+        "description": listing.description,
+        "category": listing.category_id,
+        "tags": ", ".join(tag.name for tag in listing.tags.all()),
+        "price": listing.price.plain,
+        "currency": listing.currency,
+    }
