@@ -11,7 +11,14 @@ from marketplace.licensing.errors import EntitlementNotFoundError, EntitlementRe
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.licensing.types import LibraryFile, Purchase
 
-__all__ = ["entitled_packages", "entitlement_of", "is_entitled", "library_of", "owns"]
+__all__ = [
+    "entitled_packages",
+    "entitlement_of",
+    "is_entitled",
+    "library_of",
+    "owns",
+    "packages_of",
+]
 
 # A listing has one package, so far: every package is its listing's first version.
 _VERSION = 1
@@ -41,6 +48,12 @@ def is_entitled(user_id: uuid.UUID, package_id: str) -> bool:
     return Entitlement.objects.filter(
         user_id=user_id, package_id=package_id, state=_ACTIVE
     ).exists()
+
+
+def packages_of(user: User) -> set[str]:
+    """The ids of all packages that `user` may open now."""
+    rows = Entitlement.objects.filter(user_id=user.pk, state=_ACTIVE).order_by()
+    return set(rows.values_list("package_id", flat=True))
 
 
 def entitled_packages() -> set[str]:

@@ -170,6 +170,8 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # in the browser that signed up, and no other
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
+# Added to allauth's own: codes typed at /device/, and logins begun at /oauth/device.
+ACCOUNT_RATE_LIMITS = {"device_user_code": "10/5m/user,30/5m/ip", "device_begin": "60/10m/ip"}
 # How many proxies of ours stand in front: their X-Forwarded-For entries are believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GEOBUK_PROXIES", "0"))
 
@@ -206,6 +208,8 @@ STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")  # empty: Stripe's own
 # The tracker's address as the seeders see it.
 TRACKER_URL = os.environ.get("GEOBUK_TRACKER_URL", f"{SITE_URL}/announce")
 ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "0.0.0.0:6881")
+# The IP address at which peers dial the origin, where it is not the one it announces from.
+ORIGIN_ADDRESS = os.environ.get("GEOBUK_ORIGIN_ADDRESS", "")
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -1,0 +1,42 @@
+"""Who may announce where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marketplace.distribution.models import AnnounceToken
+from marketplace.licensing import queries as licensing
+
+__all__ = ["Membership", "membership_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That a token may announce in a swarm. `info_hash` as announced: v2, cut to 20 bytes."""
+
+    swarm: int
+    info_hash: bytes
+    is_origin: bool
+
+
+def membership_of(token: str) -> Membership | None:
+    """What the token permits now; None where it is unknown or does not count any more.
+
+    A device's token counts while the device is not removed and its owner may open the
+    package; the origin's (without a device) always.
+    """
+    found = (
+        AnnounceToken.objects.select_related("torrent", "device")
+        .defer("torrent__metainfo")
+        .filter(token=token, revoked_at__isnull=True)
+        .first()
+    )
+    if found is None:
+        return None
+    device, torrent = found.device, found.torrent
+    if device is not None and (
+        device.removed_at is not None
+        or not licensing.is_entitled(device.user_id, torrent.package_id)
+    ):
+        return None
+    return Membership(torrent.pk, bytes.fromhex(torrent.info_hash)[:20], device is None)

@@ -1,0 +1,46 @@
+"""Reading torrents, downloads, and who is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from marketplace.accounts.types import User
+from marketplace.distribution.models import DeviceDownload, Torrent
+from marketplace.distribution.swarm import SWARMS
+from marketplace.distribution.types import Download, Progress, SwarmSize
+
+__all__ = ["downloads_of", "swarm_sizes"]
+
+
+def downloads_of(user: User) -> list[Download]:
+    """The last reports of the user's present devices, by the devices' names."""
+    rows = DeviceDownload.objects.filter(
+        device__user_id=user.pk, device__removed_at__isnull=True
+    ).select_related("device")
+    return [_download(row) for row in rows.order_by("device__name", "device_id")]
+
+
+def swarm_sizes(package_ids: Collection[str]) -> dict[str, SwarmSize]:
+    """How many peers share each package now, as this process's tracker has heard it."""
+    torrents = Torrent.objects.filter(package_id__in=package_ids)
+    return {
+        package_id: SWARMS.size(pk) for pk, package_id in torrents.values_list("pk", "package_id")
+    }
+
+
+def _download(row: DeviceDownload) -> Download:
+    return Download(
+        device_id=row.device_id,
+        device=row.device.name,
+        progress=Progress(
+            package=row.package_id,
+            state=row.state,
+            done=row.done_bytes,
+            total=row.total_bytes,
+            down_rate=row.down_rate,
+            up_rate=row.up_rate,
+            uploaded=row.uploaded_bytes,
+            peers=row.peers,
+        ),
+        updated_at=row.updated_at,
+    )
