@@ -1,0 +1,181 @@
+"""What the seeder should do next. No clock, disk or network: a view in, commands out.
+
+The daemon gathers a `View`, asks `plan`, carries the commands out, and asks
+again at the next change. A command that fails changes nothing in the view, so it
+is planned again; the daemon keeps a package in `waiting` while it backs off.
+
+States of one package, and the command that leaves each:
+
+    bought ──FetchLicence──► licensed            (at once: it opens offline later)
+    bought ──FetchTorrent──► located ──AddTorrent──► downloading ──► seeding
+                                │                       │    ▲          │
+                             LackSpace               error ──┘ ResumeTorrent
+                       (until space is free)
+
+    revoked, or no longer in the library:  any running state ──PauseTorrent──► paused
+    active again:                          paused ──ResumeTorrent──► downloading, seeding
+
+A revoked package keeps its ciphertext: nothing opens it without a licence, and
+a dispute that is won brings it back without a download.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from seeder.alerts import TorrentState
+from seeder.tracked import TorrentSnapshot
+
+__all__ = [
+    "AddTorrent",
+    "Command",
+    "FetchLicence",
+    "FetchTorrent",
+    "LackSpace",
+    "PauseTorrent",
+    "Purchase",
+    "ResumeTorrent",
+    "View",
+    "plan",
+    "progress_report",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One package in the library; `size` is that of its ciphertext in bytes, or an estimate."""
+
+    package: str
+    active: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that is known now. Packages are named by their ids."""
+
+    purchases: tuple[Purchase, ...]
+    licensed: frozenset[str]  # whose manifest and licence are here
+    located: frozenset[str]  # whose torrent is here
+    on_disk: Mapping[str, int]  # bytes that are here already
+    running: tuple[TorrentSnapshot, ...]  # `name` is the package
+    free: int  # bytes that may still be filled
+    waiting: frozenset[str] = frozenset()  # about which the shop is not asked just now
+    retry_errors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLicence:
+    """Ask the shop for the manifest and this device's licence."""
+
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTorrent:
+    """Ask the shop for the torrent."""
+
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddTorrent:
+    """Hand the torrent to the session."""
+
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
+class LackSpace:
+    """Tell the person: `needed` bytes do not fit into `free`."""
+
+    package: str
+    needed: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseTorrent:
+    """Stop it: the right to it has ended."""
+
+    package: str
+    info_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTorrent:
+    """Let it go on."""
+
+    package: str
+    info_hash: str
+
+
+Command = FetchLicence | FetchTorrent | AddTorrent | LackSpace | PauseTorrent | ResumeTorrent
+
+
+def plan(view: View) -> tuple[Command, ...]:
+    """Give what to do now: small fetches before downloads, each in the order of the library."""
+    # One package bought twice counts as active if one of the purchases is.
+    sizes = {purchase.package: purchase.size for purchase in view.purchases if purchase.active}
+    running = {torrent.name for torrent in view.running}
+    commands: list[Command] = []
+    commands += [FetchLicence(p) for p in sizes if p not in view.licensed | view.waiting]
+    commands += [FetchTorrent(p) for p in sizes if p not in running | view.located | view.waiting]
+    commands += _steer(view, frozenset(sizes))
+    commands += _add(view, {p: size for p, size in sizes.items() if p not in running})
+    return tuple(commands)
+
+
+def progress_report(
+    before: Sequence[TorrentSnapshot], now: Sequence[TorrentSnapshot]
+) -> list[dict[str, str | int]]:
+    """Give the items of PUT /progress (docs/protocol-v1.md) that differ from the last ones sent."""
+    sent = {torrent.name: _progress(torrent) for torrent in before}
+    items = {torrent.name: _progress(torrent) for torrent in now}
+    return [item for name, item in items.items() if sent.get(name) != item]
+
+
+def _steer(view: View, active: frozenset[str]) -> list[Command]:
+    commands: list[Command] = []
+    for torrent in view.running:
+        paused = torrent.state is TorrentState.PAUSED
+        failed = torrent.state is TorrentState.ERROR
+        if torrent.name not in active and not paused and not failed:
+            commands.append(PauseTorrent(torrent.name, torrent.info_hash))
+        if torrent.name in active and (paused or (failed and view.retry_errors)):
+            commands.append(ResumeTorrent(torrent.name, torrent.info_hash))
+    return commands
+
+
+def _add(view: View, sizes: Mapping[str, int]) -> list[Command]:
+    # What the running downloads still need is spoken for.
+    free = view.free - sum(
+        torrent.total - torrent.done
+        for torrent in view.running
+        if torrent.state is TorrentState.DOWNLOADING
+    )
+    commands: list[Command] = []
+    for package, size in sizes.items():
+        if package not in view.located:
+            continue
+        needed = max(0, size - view.on_disk.get(package, 0))
+        if needed > max(0, free):
+            commands.append(LackSpace(package, needed, max(0, free)))
+        else:
+            free -= needed
+            commands.append(AddTorrent(package))
+    return commands
+
+
+def _progress(torrent: TorrentSnapshot) -> dict[str, str | int]:
+    return {
+        "package": torrent.name,
+        "state": torrent.state.value,
+        "done": torrent.done,
+        "total": torrent.total,
+        "down_rate": torrent.down_rate,
+        "up_rate": torrent.up_rate,
+        "uploaded": torrent.uploaded,
+        "peers": torrent.peers,
+    }
