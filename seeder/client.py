@@ -1,0 +1,362 @@
+"""The shop's API as the seeder calls it (docs/protocol-v1.md).
+
+Every call carries a DPoP proof by this device's identity key (RFC 9449), so a
+stolen access token alone is worth nothing. Calls that may safely run twice are
+tried again when the network or the shop stumbles; the others never are.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from drm.proof import create_proof
+from seeder.config import ShopFolder, exclusive, is_loopback, read_json, utc_now, write_json
+from seeder.device import DeviceKeys
+from seeder.errors import (
+    DeviceRemovedError,
+    NotLoggedInError,
+    ShopAnswerError,
+    ShopRefusedError,
+    ShopUnreachableError,
+)
+from seeder.library import LibraryItem, parse_library
+from seeder.shops import WELL_KNOWN, Shop, parse_shop
+
+__all__ = ["ShopClient", "Tokens", "fetch_shop", "make_http", "read_error"]
+
+RETRIES = 3
+FIRST_PAUSE = 0.5
+RETRY_STATUS = frozenset({429, 502, 503, 504})
+LONGEST_PAUSE = 30.0
+EARLY = timedelta(seconds=30)  # renew before the shop would refuse
+SKEW_WORTH_MENDING = timedelta(seconds=5)
+LOGIN_AGAIN = "Your login at this shop has ended. Run: geobuk login {site}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the device flow gave; worthless without the device's key, and secret all the same."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_at: datetime
+
+    @classmethod
+    def from_answer(cls, answer: Mapping[str, Any], *, now: datetime, refresh: str = "") -> Tokens:
+        try:
+            return cls(
+                access=str(answer["access_token"]),
+                refresh=str(answer.get("refresh_token") or refresh),
+                expires_at=now + timedelta(seconds=int(answer["expires_in"])),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ShopAnswerError("The shop's answer to the login cannot be read.") from error
+
+    @classmethod
+    def load(cls, folder: ShopFolder) -> Tokens:
+        """Read the stored tokens; NotLoggedInError where they are missing or torn."""
+        record = read_json(folder.tokens_file) or {}
+        try:
+            return cls(
+                access=record["access_token"],
+                refresh=record["refresh_token"],
+                expires_at=datetime.fromisoformat(record["expires_at"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotLoggedInError(
+                "This machine is not logged in to the shop. Run: geobuk login URL"
+            ) from error
+
+    def store(self, folder: ShopFolder) -> None:
+        write_json(
+            folder.tokens_file,
+            {
+                "access_token": self.access,
+                "refresh_token": self.refresh,
+                "expires_at": self.expires_at.isoformat(),
+            },
+        )
+
+
+def make_http(site: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    """An HTTP client for one shop: no redirects, since each could carry a token elsewhere."""
+    return httpx.Client(
+        transport=transport,
+        follow_redirects=False,
+        timeout=httpx.Timeout(30.0, connect=10.0),
+        headers={"User-Agent": "geobuk", "Accept": "application/json"},
+        # A proxy of the environment has no business with a shop on this machine.
+        trust_env=not is_loopback(urlsplit(site).hostname or ""),
+    )
+
+
+def read_error(response: httpx.Response) -> tuple[str, str]:
+    """Code and sentence of a refusal; ours where the shop gave none."""
+    with suppress(ValueError):
+        body = response.json()
+        if isinstance(body, dict):
+            code = body.get("code") or body.get("error")
+            message = body.get("message") or body.get("error_description")
+            if isinstance(code, str) and isinstance(message, str):
+                return code, message
+            if isinstance(code, str):
+                return code, f"The shop refused: {code}."
+    return (
+        f"http_{response.status_code}",
+        f"The shop answered with status {response.status_code}. Try again in a few minutes.",
+    )
+
+
+def fetch_shop(site: str, *, http: httpx.Client) -> Shop:
+    """GET the shop document of an address."""
+    try:
+        response = http.get(site + WELL_KNOWN)
+    except httpx.HTTPError as error:
+        raise _unreachable(site, error) from error
+    if response.is_redirect:
+        target = urlsplit(response.headers.get("Location", ""))
+        raise ShopAnswerError(
+            f"{site} sends on to {target.netloc or 'another page'}. "
+            f"Log in with the shop's own address: geobuk login {target.scheme}://{target.netloc}"
+            if target.netloc
+            else f"{site} is not a Geobuk shop. Check the address."
+        )
+    if response.status_code != 200:
+        raise ShopAnswerError(f"{site} does not answer like a Geobuk shop. Check the address.")
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    return parse_shop(document, site=site)
+
+
+def _unreachable(site: str, error: httpx.HTTPError) -> ShopUnreachableError:
+    return ShopUnreachableError(
+        f"The shop at {site} cannot be reached ({type(error).__name__}). "
+        "Check your connection and try again."
+    )
+
+
+class ShopClient:
+    """Calls of one device at one shop. Threads may share it."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        folder: ShopFolder,
+        device: DeviceKeys,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.shop = shop
+        self._folder = folder
+        self._device = device
+        self._http = make_http(shop.site, transport)
+        self._clock = clock
+        self._sleep = sleep
+        self._skew = timedelta(0)
+        self._lock = threading.Lock()
+        self._tokens = Tokens.load(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # What the shop offers -------------------------------------------------
+
+    def me(self) -> dict[str, Any]:
+        return self._json("GET", "/me")
+
+    def forget_device(self) -> None:
+        """Tell the shop that this device is to be removed."""
+        self._call("DELETE", "/device")
+
+    def library(self) -> tuple[LibraryItem, ...]:
+        return parse_library(self._json("GET", "/library"))
+
+    def manifest(self, package: str) -> str:
+        return self._call("GET", f"/packages/{package}/manifest").text
+
+    def torrent(self, package: str) -> bytes:
+        return self._call("GET", f"/packages/{package}/torrent").content
+
+    def licence(self, package: str) -> str:
+        """Ask for this device's licence of a package; the JWS."""
+        return self._text_of("POST", f"/packages/{package}/licence", "licence")
+
+    def status(self, licence_id: str, *, nonce: str) -> str:
+        """The signed status of a licence, bound to a fresh nonce; the JWS."""
+        return self._text_of("GET", f"/licences/{licence_id}/status?nonce={nonce}", "status")
+
+    def put_progress(self, items: Sequence[Mapping[str, Any]]) -> None:
+        self._call("PUT", "/progress", json={"items": list(items)})
+
+    def websocket_handshake(self) -> tuple[str, dict[str, str]]:
+        """Address and headers of the event socket; the proof names its http form."""
+        access = self._fresh_tokens().access
+        url = self.shop.websocket
+        return url, self._headers("GET", url.replace("ws", "http", 1), access)
+
+    # How it is asked ------------------------------------------------------
+
+    def _json(self, method: str, path: str) -> dict[str, Any]:
+        try:
+            value = self._call(method, path).json()
+        except ValueError as error:
+            raise ShopAnswerError("The shop's answer cannot be read. Try again later.") from error
+        if not isinstance(value, dict):
+            raise ShopAnswerError("The shop's answer cannot be read. Try again later.")
+        return value
+
+    def _text_of(self, method: str, path: str, key: str) -> str:
+        value = self._json(method, path).get(key)
+        if not isinstance(value, str):
+            raise ShopAnswerError(f"The shop's answer lacks its {key}. Try again later.")
+        return value
+
+    def _call(self, method: str, path: str, *, json: Any = None) -> httpx.Response:
+        """One authorised call; renews the tokens or mends the clock once where that helps."""
+        url = self.shop.api + path
+        tokens = self._fresh_tokens()
+        response = self._send(method, url, tokens.access, json)
+        if response.status_code == 401:
+            code, _message = read_error(response)
+            if code == "invalid_token":
+                tokens = self._renew(tokens)
+                response = self._send(method, url, tokens.access, json)
+            elif code == "invalid_proof" and self._mend_clock(response):
+                response = self._send(method, url, tokens.access, json)
+        if response.is_success:
+            return response
+        raise self._refusal(response)
+
+    def _refusal(self, response: httpx.Response) -> Exception:
+        code, message = read_error(response)
+        if response.status_code == 401 and code == "device_removed":
+            return DeviceRemovedError(
+                "This device was removed from your account. "
+                f"To use it again, run: geobuk login {self.shop.site}"
+            )
+        if response.status_code == 401 and code == "invalid_token":
+            return NotLoggedInError(LOGIN_AGAIN.format(site=self.shop.site))
+        return ShopRefusedError(message, code=code, status=response.status_code)
+
+    def _headers(self, method: str, url: str, access: str | None) -> dict[str, str]:
+        bare = url.partition("?")[0]  # RFC 9449 section 4.2: htu has no query
+        proof = create_proof(
+            self._device.identity,
+            method=method,
+            url=bare,
+            now=self._clock() + self._skew,
+            access_token=access,
+            nonce=None,
+        )
+        headers = {"DPoP": proof}
+        if access is not None:
+            headers["Authorization"] = f"DPoP {access}"
+        return headers
+
+    def _send(self, method: str, url: str, access: str, json: Any) -> httpx.Response:
+        """Send with a fresh proof each time; repeat only what may run twice (RFC 9110 §9.2.2)."""
+        repeatable = method in {"GET", "PUT", "DELETE"}
+        pause = FIRST_PAUSE
+        for attempt in range(RETRIES + 1):
+            last = attempt == RETRIES or not repeatable
+            try:
+                response = self._http.request(
+                    method, url, json=json, headers=self._headers(method, url, access)
+                )
+            except httpx.HTTPError as error:
+                # A connection that never stood carried nothing: any call may try again.
+                never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                if attempt == RETRIES or (not repeatable and not never_sent):
+                    raise _unreachable(self.shop.site, error) from error
+            else:
+                if last or response.status_code not in RETRY_STATUS:
+                    return response
+                pause = max(pause, _retry_after(response))
+            self._sleep(min(pause, LONGEST_PAUSE))
+            pause *= 2
+        raise AssertionError("the last attempt returns or raises")
+
+    def _mend_clock(self, response: httpx.Response) -> bool:
+        """Follow the shop's clock where ours is off; proofs live for a minute only."""
+        try:
+            theirs = parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError):
+            return False
+        skew = theirs - self._clock()
+        if abs(skew - self._skew) < SKEW_WORTH_MENDING:
+            return False
+        self._skew = skew
+        return True
+
+    def _fresh_tokens(self) -> Tokens:
+        tokens = self._tokens
+        if tokens.expires_at - EARLY <= self._clock():
+            return self._renew(tokens)
+        return tokens
+
+    def _renew(self, stale: Tokens) -> Tokens:
+        """Trade the refresh token; one process at a time, since it may be used once only."""
+        with self._lock, exclusive(self._folder.tokens_lock):
+            current = Tokens.load(self._folder)
+            if current.access != stale.access:  # another process was faster
+                self._tokens = current
+                return current
+            self._tokens = self._trade(current)
+            self._tokens.store(self._folder)
+            return self._tokens
+
+    def _trade(self, tokens: Tokens) -> Tokens:
+        url = self.shop.token_endpoint
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens.refresh,
+            "client_id": self.shop.client_id,
+        }
+        response = self._ask_for_tokens(url, form)
+        if not response.is_success:
+            code, _message = read_error(response)
+            if code == "invalid_dpop_proof" and self._mend_clock(response):
+                response = self._ask_for_tokens(url, form)
+        if response.is_success:
+            return Tokens.from_answer(response.json(), now=self._clock(), refresh=tokens.refresh)
+        if read_error(response)[0] == "invalid_grant":
+            raise NotLoggedInError(LOGIN_AGAIN.format(site=self.shop.site))
+        raise self._refusal(response)
+
+    def _ask_for_tokens(self, url: str, form: dict[str, str]) -> httpx.Response:
+        try:
+            return self._http.post(url, data=form, headers=self._headers("POST", url, None))
+        except httpx.HTTPError as error:
+            raise _unreachable(self.shop.site, error) from error
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Seconds of a Retry-After header; dates are not worth parsing here."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else 0.0

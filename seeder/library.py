@@ -1,0 +1,148 @@
+"""What is bought, as the shop last told it; a copy on disk serves when the shop is away."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from seeder.config import ShopFolder, read_json, write_json
+from seeder.errors import AmbiguousItemError, ItemNotFoundError, ShopAnswerError
+
+__all__ = [
+    "Library",
+    "LibraryFile",
+    "LibraryItem",
+    "find_item",
+    "load_library",
+    "parse_library",
+    "store_library",
+]
+
+SHORTEST_PREFIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFile:
+    """A file of a package; size in plaintext bytes."""
+
+    index: int
+    name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryItem:
+    """One purchase."""
+
+    entitlement: str
+    listing: str
+    title: str
+    seller: str
+    cover_url: str
+    package: str
+    version: int
+    state: str
+    may_save: bool
+    size: int
+    files: tuple[LibraryFile, ...]
+    purchased_at: str
+
+    @property
+    def active(self) -> bool:
+        return self.state == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The purchases, and when the shop last told them."""
+
+    items: tuple[LibraryItem, ...]
+    fetched_at: datetime
+
+
+def parse_library(answer: Mapping[str, Any]) -> tuple[LibraryItem, ...]:
+    """Read the answer of GET /library; ShopAnswerError where it does not follow the protocol."""
+    try:
+        return tuple(_item(entry) for entry in answer["items"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ShopAnswerError("The shop's list of purchases cannot be read.") from error
+
+
+def _item(entry: Mapping[str, Any]) -> LibraryItem:
+    package = str(entry["package"])
+    # It becomes a folder's name, so nothing but a hash may pass.
+    if len(package) != 64 or not set(package) <= set("0123456789abcdef"):
+        raise ValueError("a package id is 64 hexadecimal digits")
+    return LibraryItem(
+        entitlement=str(entry["entitlement"]),
+        listing=str(entry["listing"]),
+        title=str(entry["title"]),
+        seller=str(entry.get("seller") or ""),
+        cover_url=str(entry.get("cover_url") or ""),
+        package=package,
+        version=int(entry["version"]),
+        state=str(entry["state"]),
+        may_save=entry["may_save"] is True,
+        size=int(entry["size"]),
+        files=tuple(
+            LibraryFile(int(f["index"]), str(f["name"]), str(f["media_type"]), int(f["size"]))
+            for f in entry["files"]
+        ),
+        purchased_at=str(entry["purchased_at"]),
+    )
+
+
+def store_library(folder: ShopFolder, items: Sequence[LibraryItem], *, now: datetime) -> None:
+    write_json(
+        folder.library_file,
+        {"fetched_at": now.isoformat(), "items": [asdict(item) for item in items]},
+    )
+
+
+def load_library(folder: ShopFolder) -> Library | None:
+    """The last copy; None where there is none that can be read (the shop has it all)."""
+    record = read_json(folder.library_file)
+    if record is None:
+        return None
+    try:
+        return Library(parse_library(record), datetime.fromisoformat(record["fetched_at"]))
+    except (KeyError, TypeError, ValueError, ShopAnswerError):
+        return None
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def find_item(items: Sequence[LibraryItem], wanted: str) -> LibraryItem:
+    """The purchase meant by a package's first digits, a listing's id or a part of the title.
+
+    An exact title wins over a part of one. Of several purchases of one package the
+    active one counts. AmbiguousItemError names the candidates.
+    """
+    text = _plain(wanted.strip())
+    exact = [i for i in items if text in (i.listing.lower(), i.package, _plain(i.title))]
+    found = exact or [
+        i
+        for i in items
+        if (len(text) >= SHORTEST_PREFIX and i.package.startswith(text))
+        or (text and text in _plain(i.title))
+    ]
+    if not found:
+        raise ItemNotFoundError(
+            f"Nothing in your library matches {wanted!r}. See what is there with: geobuk library"
+        )
+    by_package: dict[str, LibraryItem] = {}
+    for item in found:
+        if item.package not in by_package or item.active:
+            by_package[item.package] = item
+    active = [item for item in by_package.values() if item.active]
+    candidates = active or list(by_package.values())
+    if len(candidates) > 1:
+        names = "; ".join(f"{item.title} ({item.package[:8]})" for item in candidates)
+        raise AmbiguousItemError(f"{wanted!r} could mean any of these: {names}. Which one?")
+    return candidates[0]

@@ -1,0 +1,122 @@
+"""What a device holds of a package besides its bytes: manifest, licence, and a mark of revocation.
+
+Licences are filed under the thumbprint of the device that they were made for. So a
+new login finds nothing to open with and fetches its own, while a licence that was
+copied over another device's is seen for what it is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from drm.errors import AuthenticationError, DrmError, FormatError
+from drm.issuer import IssuerCertificate, find_issuer
+from drm.licence import LicenceClaims, peek_licence
+from drm.manifest import Manifest, package_id, read_manifest
+from drm.status import Status, verify_status
+from seeder.config import ShopFolder, read_json, write_json, write_private
+from seeder.errors import LicenceRefusedError
+from seeder.shops import Shop
+
+__all__ = ["REVOKED", "Papers", "certified_licence", "certified_manifest", "certified_status"]
+
+REVOKED = (
+    "The shop has withdrawn this purchase, as after a refund. "
+    "Your library on the shop's page says why."
+)
+
+
+class Papers:
+    """The files of one package in one shop's folder."""
+
+    def __init__(self, folder: ShopFolder, package: str, *, thumbprint: str) -> None:
+        self.package = package
+        self.folder: Path = folder.package(package)
+        self.manifest_file = self.folder / "manifest.jws"
+        self.licence_file = self.folder / f"licence.{thumbprint}.jws"
+        self.revoked_file = self.folder / "revoked.json"
+
+    def manifest(self) -> bytes | None:
+        return _read(self.manifest_file)
+
+    def licence(self) -> str | None:
+        data = _read(self.licence_file)
+        return None if data is None else data.decode("utf-8", "replace")
+
+    def keep_manifest(self, jws: bytes) -> None:
+        write_private(self.manifest_file, jws)
+
+    def keep_licence(self, jws: str) -> None:
+        write_private(self.licence_file, jws.encode())
+
+    def others_licence(self) -> bool:
+        """Whether a licence lies here, though none of this device's."""
+        return any(f != self.licence_file for f in self.folder.glob("licence.*.jws"))
+
+    def revoke(self, message: str, *, now: datetime) -> None:
+        """Remember a revocation, mark first: offline, too, this stays closed."""
+        write_json(self.revoked_file, {"message": message, "at": now.isoformat()})
+        self.licence_file.unlink(missing_ok=True)
+
+    def revocation(self) -> str | None:
+        """The sentence of a remembered revocation. A torn mark still counts as one."""
+        if not self.revoked_file.exists():
+            return None
+        message = (read_json(self.revoked_file) or {}).get("message")
+        return message if isinstance(message, str) and message else REVOKED
+
+    def lift(self) -> None:
+        """Forget a revocation: the shop has given a licence again."""
+        self.revoked_file.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def certified_manifest(jws: bytes, shop: Shop, *, package: str) -> Manifest:
+    """Read a manifest that a certified issuer signed and that hashes to the package's id.
+
+    Raises LicenceRefusedError (changed_bytes).
+    """
+    failure: DrmError | None = None
+    if package_id(jws) == package:
+        try:
+            return read_manifest(jws, issuer_public=_issuer(jws, shop).public)
+        except (AuthenticationError, FormatError) as error:
+            failure = error
+    raise LicenceRefusedError(
+        "The list of this content's files holds changed bytes: it is not the one that the "
+        "shop signed. Connect to the shop, and it is fetched again.",
+        code="changed_bytes",
+    ) from failure
+
+
+def certified_licence(jws: str, shop: Shop) -> tuple[LicenceClaims, IssuerCertificate]:
+    """Read a licence that an issuer signed while its certificate was valid.
+
+    The time of issue counts, not today: an old certificate's end takes nothing from
+    anyone. Raises drm's AuthenticationError or FormatError.
+    """
+    issuer = _issuer(jws, shop)
+    claims = peek_licence(jws, issuer_public=issuer.public)
+    issuer.require_issued_within(claims.issued_at)
+    return claims, issuer
+
+
+def certified_status(jws: str, shop: Shop, *, licence_id: str, nonce: str, now: datetime) -> Status:
+    """Read the answer to our question about a licence. Raises drm's errors."""
+    issuer = _issuer(jws, shop)
+    status = verify_status(
+        jws, issuer_public=issuer.public, licence_id=licence_id, nonce=nonce, now=now
+    )
+    issuer.require_issued_within(status.issued_at)
+    return status
+
+
+def _issuer(document: str | bytes, shop: Shop) -> IssuerCertificate:
+    return find_issuer(document, shop.issuers, root_public=shop.root_public)

@@ -1,0 +1,117 @@
+"""A shop as this machine knows it: its addresses, and the root key that it was pinned with.
+
+Trust on first use: the first login stores the root key; whoever later answers
+at the same address with another key is refused, whatever its certificate says.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from drm.encoding import from_b64u
+from drm.errors import DrmError
+from drm.issuer import verify_issuer_certificate
+from drm.keys import IdentityPublicKey
+from seeder.config import ShopFolder, check_shop_url, read_json, write_json
+from seeder.errors import DamagedFileError, NotLoggedInError, RootKeyChangedError, ShopAnswerError
+
+__all__ = ["Shop", "load_shop", "parse_shop", "pin_shop"]
+
+WELL_KNOWN = "/.well-known/geobuk.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The shop document (docs/protocol-v1.md), checked, with the address it came from."""
+
+    site: str
+    name: str
+    root_key: str
+    issuers: tuple[str, ...]
+    api: str
+    device_authorization_endpoint: str
+    token_endpoint: str
+    client_id: str
+    websocket: str
+
+    @property
+    def root_public(self) -> IdentityPublicKey:
+        return IdentityPublicKey.from_bytes(from_b64u(self.root_key))
+
+    def certified(self) -> bool:
+        """Whether the root key vouches for at least one key that signs licences."""
+        for certificate in self.issuers:
+            with suppress(DrmError):
+                verify_issuer_certificate(certificate, root_public=self.root_public)
+                return True
+        return False
+
+
+def parse_shop(document: Any, *, site: str) -> Shop:
+    """Check a shop document; ShopAnswerError where it is none or points elsewhere.
+
+    Every endpoint must lie on the shop's own address: a token goes nowhere else.
+    """
+    try:
+        shop = Shop(
+            site=site,
+            name=str(document["name"]),
+            root_key=str(document["root_key"]),
+            issuers=tuple(str(c) for c in document["issuers"]),
+            api=str(document["api"]).rstrip("/"),
+            device_authorization_endpoint=str(document["device_authorization_endpoint"]),
+            token_endpoint=str(document["token_endpoint"]),
+            client_id=str(document["client_id"]),
+            websocket=str(document["websocket"]),
+        )
+        _ = shop.root_public
+    except (KeyError, TypeError, ValueError, DrmError) as error:
+        raise ShopAnswerError(
+            f"{site} does not answer like a Geobuk shop. Check the address."
+        ) from error
+    websocket = shop.websocket.replace("ws", "http", 1)
+    for endpoint in (
+        shop.api, shop.device_authorization_endpoint, shop.token_endpoint, websocket
+    ):  # fmt: skip
+        own = f"{urlsplit(endpoint).scheme}://{urlsplit(endpoint).netloc}"
+        if check_shop_url(own) != site:
+            raise ShopAnswerError(
+                f"The shop calls itself {own}, not {site}. Log in with: geobuk login {own}"
+            )
+    if not shop.certified():
+        raise ShopAnswerError(
+            f"{site} names no key for licences that its own root key vouches for. "
+            "Tell the people who run the shop."
+        )
+    return shop
+
+
+def pin_shop(folder: ShopFolder, shop: Shop) -> None:
+    """Store a shop document; RootKeyChangedError where another root key is pinned."""
+    if folder.shop_file.exists():
+        known = load_shop(folder)
+        if known.root_key != shop.root_key:
+            raise RootKeyChangedError(
+                f"{shop.site} shows another root key than when this machine first logged in. "
+                "Somebody may be standing between you and the shop, so nothing was sent. "
+                "Ask the shop's people before you go on."
+            )
+    write_json(folder.shop_file, asdict(shop))
+
+
+def load_shop(folder: ShopFolder) -> Shop:
+    """Read the pinned shop; NotLoggedInError where this machine never logged in."""
+    if not folder.shop_file.exists():
+        raise NotLoggedInError("This machine is not logged in to the shop. Run: geobuk login URL")
+    record = read_json(folder.shop_file)
+    try:
+        return parse_shop(record, site=str((record or {})["site"]))
+    except (KeyError, ShopAnswerError) as error:
+        # A torn pin must not become a fresh trust on first use.
+        raise DamagedFileError(
+            f"The file that pins the shop's key is damaged ({folder.shop_file}). "
+            "Put a backup of it back, or remove it and log in again."
+        ) from error

@@ -1,0 +1,122 @@
+// The player page: keys, the list of files, and the sentence when bytes stop coming.
+// Playback itself needs none of this: the media elements fetch ranges on their own.
+
+const player = document.getElementById("player");
+const media = document.getElementById("media");
+const stopped = document.getElementById("stopped");
+const reason = document.getElementById("reason");
+const address = document.getElementById("address");
+const words = player.dataset;
+
+function say(sentence) {
+  reason.textContent = sentence;
+  stopped.hidden = false;
+}
+
+/** Ask the player why: it knows whether the bytes were changed or the purchase withdrawn. */
+async function explain(fallback) {
+  try {
+    const answer = await fetch(words.state, { headers: { Accept: "application/json" } });
+    const { refusal } = await answer.json();
+    if (refusal) say(refusal);
+    else if (fallback) say(fallback);
+  } catch {
+    say(words.gone);
+  }
+}
+
+const links = [...document.querySelectorAll(".list a")];
+const sameKind = links.filter((link) => link.dataset.kind === document.getElementById("stage").dataset.kind);
+
+/** Another file of the same kind plays in the same element; any other gets its own page. */
+function choose(link, { start = true } = {}) {
+  if (!media || !sameKind.includes(link)) {
+    location.assign(link.href);
+    return;
+  }
+  for (const other of links) other.removeAttribute("aria-current");
+  link.setAttribute("aria-current", "true");
+  const track = document.getElementById("track");
+  if (track) track.textContent = link.dataset.name;
+  const save = document.getElementById("save");
+  if (save) save.href = `${link.dataset.url}?save=1`;
+  address.value = new URL(link.dataset.url, location.href).href;
+  history.replaceState(null, "", link.href);
+  media.src = link.dataset.url;
+  stopped.hidden = true;
+  describe(link.dataset.name);
+  if (start) media.play().catch(() => {});
+}
+
+function step(by) {
+  const current = sameKind.findIndex((link) => link.hasAttribute("aria-current"));
+  const next = sameKind[current + by];
+  if (next) choose(next);
+}
+
+function describe(name) {
+  document.title = `${name} · ${words.title}`;
+  if ("mediaSession" in navigator) {
+    navigator.mediaSession.metadata = new MediaMetadata({ title: name, album: words.title });
+  }
+}
+
+for (const link of links) {
+  link.addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    choose(link);
+  });
+}
+
+if (media) {
+  media.addEventListener("error", () => explain(words.broken));
+  media.addEventListener("stalled", () => explain(""));
+  media.addEventListener("ended", () => step(1));
+  media.addEventListener("play", () => player.classList.add("is-playing"));
+  media.addEventListener("pause", () => player.classList.remove("is-playing"));
+  if ("mediaSession" in navigator && sameKind.length > 1) {
+    navigator.mediaSession.setActionHandler("nexttrack", () => step(1));
+    navigator.mediaSession.setActionHandler("previoustrack", () => step(-1));
+  }
+  document.addEventListener("keydown", onKey);
+}
+document.getElementById("picture")?.addEventListener("error", () => explain(words.broken));
+document.getElementById("document")?.addEventListener("load", () => explain(""));
+
+function onKey(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.closest("input, button, summary, a") && [" ", "Enter"].includes(event.key)) return;
+  if (event.target.closest("input")) return;
+  // The element's own keys act where it has the focus; ours would act twice.
+  const own = event.target === media;
+  const acts = {
+    k: () => (media.paused ? media.play() : media.pause()),
+    m: () => { media.muted = !media.muted; },
+    n: () => step(1),
+    p: () => step(-1),
+    f: () => (document.fullscreenElement ? document.exitFullscreen() : media.requestFullscreen?.()),
+  };
+  if (!own) {
+    acts[" "] = acts.k;
+    acts.ArrowLeft = () => { media.currentTime = Math.max(0, media.currentTime - 5); };
+    acts.ArrowRight = () => { media.currentTime = Math.min(media.duration || 0, media.currentTime + 5); };
+    acts.ArrowUp = () => { media.volume = Math.min(1, media.volume + 0.05); };
+    acts.ArrowDown = () => { media.volume = Math.max(0, media.volume - 0.05); };
+  }
+  const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (act) {
+    event.preventDefault();
+    Promise.resolve(act()).catch(() => {});
+  }
+}
+
+document.getElementById("copy").addEventListener("click", async (event) => {
+  const button = event.currentTarget;
+  try {
+    await navigator.clipboard.writeText(address.value);
+    button.textContent = words.copied;
+  } catch {
+    address.select();
+  }
+});

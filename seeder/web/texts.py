@@ -1,0 +1,90 @@
+"""The words of the player page, in English and Korean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["TEXTS", "choose_language"]
+
+ENGLISH = {
+    "by": "by",
+    "verified": "Checked before the first byte",
+    "verified_signature": "Sealed and signed for {shop}",
+    "verified_licence": "Licensed to this device",
+    "verified_online": "Confirmed by the shop just now",
+    "verified_offline": "Opened offline; the licence is perpetual",
+    "verified_disk": "Decrypted in memory, never written to disk",
+    "files": "Contents",
+    "play": "Play",
+    "pause": "Pause",
+    "save_copy": "Save a copy",
+    "save_hint": "This kind of file has no player here. Save a copy and open it with a program of your own, or run:",
+    "no_player": "This kind of file has no player here, and the seller does not permit saving it.",
+    "other_players": "Another player on this machine can open this address:",
+    "copy": "Copy",
+    "copied": "Copied",
+    "keys": "Keys",
+    "keys_play": "play or pause",
+    "keys_seek": "five seconds back or on",
+    "keys_volume": "louder or softer",
+    "keys_mute": "mute",
+    "keys_full": "full screen",
+    "keys_track": "next or previous file",
+    "stopped": "Playback has stopped",
+    "broken": "Your browser cannot play this file. Try the address below in another player, such as mpv or VLC.",
+    "gone": "The player is no longer running. Start it again with: geobuk play",
+    "refused_changed_bytes": "This copy holds changed bytes: they are not what the seller sealed, so nothing of them is shown. Stop the seeder, remove the file, and fetch it again with: geobuk sync",
+    "refused_revoked": "The shop has withdrawn this purchase, as after a refund. Your library on the shop's page says why.",
+    "not_found": "There is no such page. Open the address that geobuk play prints.",
+    "expired": "This page is too old. Run geobuk play again for a new one.",
+    "noscript": "Switch on JavaScript for the list and the keys. The file itself plays without.",
+}
+KOREAN = {
+    "by": "판매자",
+    "verified": "첫 바이트 전에 모두 확인했습니다",
+    "verified_signature": "{shop}의 서명으로 봉인된 콘텐츠",
+    "verified_licence": "이 기기에 발급된 라이선스",
+    "verified_online": "방금 상점에서 확인했습니다",
+    "verified_offline": "오프라인으로 열었습니다. 영구 라이선스입니다",
+    "verified_disk": "메모리에서만 복호화하며 디스크에 쓰지 않습니다",
+    "files": "목록",
+    "play": "재생",
+    "pause": "일시정지",
+    "save_copy": "사본 저장",
+    "save_hint": "이 종류의 파일은 여기서 재생할 수 없습니다. 사본을 저장해 다른 프로그램으로 열거나 다음 명령을 실행하세요:",
+    "no_player": "이 종류의 파일은 여기서 재생할 수 없고, 판매자가 저장을 허용하지 않았습니다.",
+    "other_players": "이 컴퓨터의 다른 플레이어에서 열 수 있는 주소:",
+    "copy": "복사",
+    "copied": "복사했습니다",
+    "keys": "단축키",
+    "keys_play": "재생 또는 일시정지",
+    "keys_seek": "5초 뒤로 또는 앞으로",
+    "keys_volume": "소리 크게 또는 작게",
+    "keys_mute": "음소거",
+    "keys_full": "전체 화면",
+    "keys_track": "다음 또는 이전 파일",
+    "stopped": "재생이 멈췄습니다",
+    "broken": "이 브라우저로는 재생할 수 없는 파일입니다. 아래 주소를 mpv나 VLC 같은 다른 플레이어에서 열어 보세요.",
+    "gone": "플레이어가 실행되고 있지 않습니다. 다시 시작하세요: geobuk play",
+    "refused_changed_bytes": "이 사본에는 바뀐 바이트가 있습니다. 판매자가 봉인한 내용과 달라 보여 주지 않습니다. 시더를 멈추고 파일을 지운 뒤 다시 받으세요: geobuk sync",
+    "refused_revoked": "환불 등으로 상점이 이 구매를 취소했습니다. 이유는 상점의 보관함에서 볼 수 있습니다.",
+    "not_found": "없는 페이지입니다. geobuk play 명령이 보여 준 주소를 여세요.",
+    "expired": "이 페이지는 기한이 지났습니다. geobuk play를 다시 실행하세요.",
+    "noscript": "목록과 단축키를 쓰려면 자바스크립트를 켜세요. 파일은 그대로 재생됩니다.",
+}
+TEXTS: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "ko": KOREAN}
+
+
+def choose_language(header: str | None) -> str:
+    """The best of our languages for an Accept-Language header (RFC 9110 section 12.5.4)."""
+    best, weight = "en", 0.0
+    for part in (header or "").split(",")[:20]:
+        name, _, parameter = part.partition(";")
+        primary = name.strip().split("-")[0].lower()
+        try:
+            quality = float(parameter.strip().removeprefix("q=")) if parameter.strip() else 1.0
+        except ValueError:
+            continue
+        if primary in TEXTS and quality > weight:
+            best, weight = primary, quality
+    return best
