@@ -215,11 +215,10 @@ def _copy_status(alert: Any) -> Event:
 
 
 def _status(status: Any) -> TorrentStatus:
-    stuck = bool(status.flags & lt.torrent_flags.upload_mode)
     error = status.errc.message() if status.errc.value() else ""
     return TorrentStatus(
         info_hash=str(status.info_hashes.v2),
-        state=_state(status, failed=bool(error) or stuck),
+        state=_state(status),
         done=status.total_done,
         down_rate=status.download_payload_rate,
         up_rate=status.upload_payload_rate,
@@ -233,11 +232,14 @@ def _status(status: Any) -> TorrentStatus:
     )
 
 
-def _state(status: Any, *, failed: bool) -> TorrentState:
-    if failed:
+def _state(status: Any) -> TorrentState:
+    if status.errc.value():
         return TorrentState.ERROR
     if status.flags & lt.torrent_flags.paused:
         return TorrentState.PAUSED
+    if status.flags & lt.torrent_flags.upload_mode:
+        # A full disk: libtorrent reports success, and has stopped writing.
+        return TorrentState.ERROR
     if status.state in _CHECKING:
         return TorrentState.CHECKING
     return TorrentState.SEEDING if status.state in _SEEDING else TorrentState.DOWNLOADING

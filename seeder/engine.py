@@ -12,8 +12,7 @@ States of one package, and the command that leaves each:
                              LackSpace               error ──┘ ResumeTorrent
                        (until space is free)
 
-    revoked, or no longer in the library:  any running state ──PauseTorrent──► paused
-    active again:                          paused ──ResumeTorrent──► downloading, seeding
+    revoked, or no longer in the library:  any running state ──RemoveTorrent──► located
 
 A revoked package keeps its ciphertext: nothing opens it without a licence, and
 a dispute that is won brings it back without a download.
@@ -33,8 +32,8 @@ __all__ = [
     "FetchLicence",
     "FetchTorrent",
     "LackSpace",
-    "PauseTorrent",
     "Purchase",
+    "RemoveTorrent",
     "ResumeTorrent",
     "View",
     "plan",
@@ -96,8 +95,8 @@ class LackSpace:
 
 
 @dataclass(frozen=True, slots=True)
-class PauseTorrent:
-    """Stop it: the right to it has ended."""
+class RemoveTorrent:
+    """Take it out of the session, not off the disk: the right to it has ended."""
 
     package: str
     info_hash: str
@@ -105,13 +104,13 @@ class PauseTorrent:
 
 @dataclass(frozen=True, slots=True)
 class ResumeTorrent:
-    """Let it go on."""
+    """Let it go on after an error."""
 
     package: str
     info_hash: str
 
 
-Command = FetchLicence | FetchTorrent | AddTorrent | LackSpace | PauseTorrent | ResumeTorrent
+Command = FetchLicence | FetchTorrent | AddTorrent | LackSpace | RemoveTorrent | ResumeTorrent
 
 
 def plan(view: View) -> tuple[Command, ...]:
@@ -139,11 +138,9 @@ def progress_report(
 def _steer(view: View, active: frozenset[str]) -> list[Command]:
     commands: list[Command] = []
     for torrent in view.running:
-        paused = torrent.state is TorrentState.PAUSED
-        failed = torrent.state is TorrentState.ERROR
-        if torrent.name not in active and not paused and not failed:
-            commands.append(PauseTorrent(torrent.name, torrent.info_hash))
-        if torrent.name in active and (paused or (failed and view.retry_errors)):
+        if torrent.name not in active:
+            commands.append(RemoveTorrent(torrent.name, torrent.info_hash))
+        elif torrent.state is TorrentState.ERROR and view.retry_errors:
             commands.append(ResumeTorrent(torrent.name, torrent.info_hash))
     return commands
 
