@@ -11,8 +11,18 @@ from marketplace.packaging.access import own_draft, own_upload
 from marketplace.packaging.errors import PackageNotFoundError
 from marketplace.packaging.media import PLAYABLE, media_type_of_name
 from marketplace.packaging.models import Package, PackageDraft, PackageFile, Upload
+from marketplace.packaging.store import file_name
 
-__all__ = ["draft", "files", "media_type_of_name", "package", "playable", "upload", "uploads"]
+__all__ = [
+    "draft",
+    "files",
+    "media_type_of_name",
+    "package",
+    "playable",
+    "sealed_files",
+    "upload",
+    "uploads",
+]
 
 
 def draft(draft_id: uuid.UUID, owner: User) -> PackageDraft:
@@ -46,3 +56,9 @@ def files(package_id: str) -> QuerySet[PackageFile]:
 def playable(media_type: str) -> bool:
     """Whether the player of this shop shows files of this media type."""
     return media_type in PLAYABLE
+
+
+def sealed_files() -> dict[str, int]:
+    """Every sealed file of every package, by its path inside the store, with its size."""
+    rows = PackageFile.objects.values_list("package_id", "index", "sealed_size")
+    return {f"{package}/{file_name(index)}": size for package, index, size in rows}

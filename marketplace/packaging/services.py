@@ -14,6 +14,12 @@ from marketplace.accounts.types import User
 from marketplace.packaging import queries
 from marketplace.packaging.custody import open_content_key
 from marketplace.packaging.errors import CustodyError
+from marketplace.packaging.escrow import (
+    fingerprint_of_box,
+    lock_master_key,
+    master_key_fingerprint,
+    unlock_master_key,
+)
 from marketplace.packaging.files import UploadFile, upload_path
 from marketplace.packaging.media import HEAD_SIZE
 from marketplace.packaging.models import ContentKey as ContentKeyRow
@@ -36,8 +42,11 @@ __all__ = [
     "content_key",
     "create_draft",
     "fail_draft",
+    "fingerprint_of_box",
     "issuer",
+    "lock_master_key",
     "manifest",
+    "master_key_fingerprint",
     "move_upload",
     "piece_layers",
     "queue_sealing",
@@ -47,6 +56,7 @@ __all__ = [
     "shop_document_keys",
     "store_folder",
     "sweep_uploads",
+    "unlock_master_key",
 ]
 
 PIECE = 1024**2

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "marketplace.publishing",
     "marketplace.checkout",
     "marketplace.library",
+    "marketplace.operations",
     "marketplace.api",
 ]
 
