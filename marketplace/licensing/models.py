@@ -73,6 +73,7 @@ class EntitlementEvent(models.Model):
     class Kind(models.TextChoices):
         GRANTED = "granted"
         REFUNDED = "refunded"
+        RESTORED = "restored"  # the refund came back from the buyer's bank
 
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=16, choices=Kind)
@@ -86,7 +87,7 @@ class EntitlementEvent(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="licensing_event_kind_is_known",
-                condition=models.Q(kind__in=["granted", "refunded"]),
+                condition=models.Q(kind__in=["granted", "refunded", "restored"]),
             ),
         ]
 

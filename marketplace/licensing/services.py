@@ -31,7 +31,7 @@ from marketplace.licensing.states import after
 from marketplace.messaging import services as messaging
 from marketplace.packaging import services as packaging
 
-__all__ = ["grant", "licence_for", "revoke", "signed_status"]
+__all__ = ["grant", "licence_for", "restore", "revoke", "signed_status"]
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,27 @@ def revoke(*, order_id: uuid.UUID, cause: str, now: dt.datetime) -> bool:
     group = messaging.user_group(entitlement.user_id)
     package = {"package": entitlement.package_id}
     messaging.publish(group=group, kind="licence.revoked", payload=package)
+    messaging.publish(group=group, kind="library.changed", payload={})
+    return True
+
+
+@transaction.atomic
+def restore(*, order_id: uuid.UUID, cause: str, now: dt.datetime) -> bool:
+    """Give back what `revoke` took, because the refund never reached the buyer.
+
+    The same cause counts once. Returns whether the entitlement came back by this call.
+    """
+    try:
+        entitlement = Entitlement.objects.select_for_update().get(order_id=order_id)
+    except Entitlement.DoesNotExist:
+        return False
+    source = f"order:{order_id}:{cause}"
+    known = EntitlementEvent.objects.filter(source=source).exists()
+    if known or entitlement.state == Entitlement.State.ACTIVE:
+        return False
+    kind = EntitlementEvent.Kind.RESTORED
+    _record(entitlement, entitlement.state, kind, source, now=now)
+    group = messaging.user_group(entitlement.user_id)
     messaging.publish(group=group, kind="library.changed", payload={})
     return True
 

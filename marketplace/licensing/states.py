@@ -3,6 +3,7 @@
     event \\ state   (none)    active     revoked
     granted         active    refused    refused
     refunded        refused   revoked    revoked
+    restored        refused   refused    active
 
 A second refund of what is revoked changes nothing but is kept in the log: money
 moved twice, and whoever looks for it must find it.
@@ -23,6 +24,7 @@ _TABLE: dict[tuple[str | None, str], str] = {
     (None, _Kind.GRANTED): _State.ACTIVE,
     (_State.ACTIVE, _Kind.REFUNDED): _State.REVOKED,
     (_State.REVOKED, _Kind.REFUNDED): _State.REVOKED,
+    (_State.REVOKED, _Kind.RESTORED): _State.ACTIVE,
 }
 
 
