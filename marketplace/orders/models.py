@@ -32,6 +32,7 @@ class Order(models.Model):
     price_minor = models.PositiveBigIntegerField()
     currency = models.CharField(max_length=3)
     may_save = models.BooleanField()
+    language = models.CharField(max_length=10, default="en", help_text="Of the buyer's mail.")
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)
     paid_at = models.DateTimeField(null=True, blank=True)

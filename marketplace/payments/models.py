@@ -8,7 +8,7 @@ __all__ = ["Payment", "Refund", "StripeEvent"]
 
 
 class Payment(models.Model):
-    """One attempt to pay an order by Stripe Checkout."""
+    """The attempt to pay an order by Stripe Checkout. A new attempt is a new order."""
 
     class State(models.TextChoices):
         STARTING = "starting"  # intent written, Stripe not yet asked
@@ -20,23 +20,20 @@ class Payment(models.Model):
         REFUNDED = "refunded"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    order_id = models.UUIDField(db_index=True)
+    order_id = models.UUIDField()
     amount_minor = models.PositiveBigIntegerField()
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=16, choices=State, default=State.STARTING)
     session_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
     checkout_url = models.URLField(max_length=1000, blank=True)
     payment_intent_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
+    expires_at = models.DateTimeField(help_text="When the hosted page closes.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["order_id"],
-                condition=models.Q(state__in=["starting", "open", "processing", "succeeded"]),
-                name="payments_one_live_payment_per_order",
-            ),
+            models.UniqueConstraint(fields=["order_id"], name="payments_one_payment_per_order"),
         ]
 
     def __str__(self) -> str:
@@ -58,7 +55,18 @@ class Refund(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.REQUESTED)
     stripe_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    failure = models.CharField(max_length=300, blank=True, help_text="Why it failed.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=models.Q(state="requested"),
+                name="payments_one_requested_refund_per_payment",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"refund {self.id}"
@@ -69,7 +77,9 @@ class StripeEvent(models.Model):
 
     event_id = models.CharField(primary_key=True, max_length=120)
     type = models.CharField(max_length=80)
-    object_id = models.CharField(max_length=120)
+    object_id = models.CharField(
+        max_length=120, help_text="The session, or the payment intent, that it is about."
+    )
     received_at = models.DateTimeField(auto_now_add=True)
     processed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from marketplace.core.money import Money
+from marketplace.payments.models import Payment, Refund, StripeEvent
+
+__all__ = ["PaymentAdmin", "RefundAdmin", "StripeEventAdmin"]
+
+
+class _ReadOnly:
+    """Money is moved by services; the admin shows what they did."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class _RefundInline(_ReadOnly, TabularInline):
+    model = Refund
+    extra = 0
+    fields = ["amount_minor", "state", "stripe_id", "reason", "failure", "created_at"]
+
+
+@admin.register(Payment)
+class PaymentAdmin(_ReadOnly, ModelAdmin):
+    list_display = ["id", "order_id", "amount_shown", "state", "session_id", "created_at"]
+    list_filter = ["state", "currency"]
+    search_fields = ["id", "order_id", "session_id", "payment_intent_id"]
+    inlines = [_RefundInline]
+
+    @admin.display(description=_("amount"))
+    def amount_shown(self, payment: Payment) -> str:
+        return str(Money(payment.amount_minor, payment.currency))
+
+
+@admin.register(Refund)
+class RefundAdmin(_ReadOnly, ModelAdmin):
+    list_display = ["id", "payment", "amount_shown", "state", "reason", "failure", "created_at"]
+    list_filter = ["state"]
+    search_fields = ["id", "stripe_id", "payment__order_id"]
+    list_select_related = ["payment"]
+
+    @admin.display(description=_("amount"))
+    def amount_shown(self, refund: Refund) -> str:
+        return str(Money(refund.amount_minor, refund.payment.currency))
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(_ReadOnly, ModelAdmin):
+    list_display = ["event_id", "type", "object_id", "received_at", "processed_at", "attempts"]
+    list_filter = ["type", ("processed_at", admin.EmptyFieldListFilter)]
+    search_fields = ["event_id", "object_id"]

@@ -1,0 +1,65 @@
+"""Recording what Stripe answers: merged into our rows, never written over them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from marketplace.payments.errors import PaymentMismatchError
+from marketplace.payments.locks import lock_payment
+from marketplace.payments.models import Payment, Refund
+from marketplace.payments.states import (
+    merge_payment,
+    merge_refund,
+    reported_payment,
+    reported_refund,
+    with_refunds,
+)
+from marketplace.payments.types import RefundSnapshot, SessionSnapshot
+
+__all__ = ["record", "record_refund"]
+
+
+def record(
+    payment_id: uuid.UUID,
+    session: SessionSnapshot,
+    *,
+    refunds: list[RefundSnapshot] | None = None,
+) -> Payment:
+    """Merge what Stripe says into the payment's rows; what is older than they are has no effect."""
+    with transaction.atomic():
+        payment = lock_payment(payment_id)
+        expected = (payment.amount_minor, payment.currency)
+        if (session.amount_minor, session.currency) != expected:
+            raise PaymentMismatchError(
+                f"payment {payment.pk} is about {expected}, session {session.id} about"
+                f" {(session.amount_minor, session.currency)}"
+            )
+        payment.session_id = session.id
+        payment.checkout_url = session.url or payment.checkout_url
+        payment.payment_intent_id = session.intent_id or payment.payment_intent_id
+        payment.state = merge_payment(payment.state, reported_payment(session))
+        for refund in refunds or []:
+            record_refund(payment, refund)
+        payment.state = with_refunds(payment.state, payment.amount_minor, payment.refunds.all())
+        payment.save()
+    return payment
+
+
+def record_refund(payment: Payment, snapshot: RefundSnapshot) -> Refund:
+    """Merge one refund; the caller holds the payment's lock."""
+    refund = payment.refunds.filter(stripe_id=snapshot.id).first()
+    if refund is None and snapshot.ours:
+        # Ours, but the answer that named it was lost.
+        refund = payment.refunds.filter(pk=snapshot.ours, stripe_id=None).first()
+    if refund is None:
+        refund = Refund(payment=payment, reason=_("Made at Stripe"))
+    refund.stripe_id = snapshot.id
+    refund.amount_minor = snapshot.amount_minor
+    refund.state = merge_refund(refund.state, reported_refund(snapshot))
+    if refund.state == Refund.State.FAILED:
+        refund.failure = snapshot.failure or refund.failure
+    refund.save()
+    return refund

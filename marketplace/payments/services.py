@@ -1,0 +1,145 @@
+"""Taking money and giving it back.
+
+Every call of Stripe follows one pattern: write down what is meant, call without a
+transaction, record the answer. A crash in between is mended by calling again, since
+the idempotency key is the id of our row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import uuid
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from marketplace.core.money import Money
+from marketplace.payments import gateway
+from marketplace.payments.errors import (
+    PaymentClosedError,
+    PaymentRefusedError,
+    SessionNotOpenError,
+)
+from marketplace.payments.events import (
+    event,
+    event_failed,
+    event_processed,
+    order_of_event,
+    receive_event,
+)
+from marketplace.payments.locks import lock_payment
+from marketplace.payments.models import Payment
+from marketplace.payments.recording import record
+from marketplace.payments.refunds import refund_payment
+from marketplace.payments.states import merge_payment
+from marketplace.payments.types import RefundSnapshot, SessionSnapshot
+
+__all__ = [
+    "SESSION_LIFETIME",
+    "close_payment",
+    "event",
+    "event_failed",
+    "event_processed",
+    "order_of_event",
+    "receive_event",
+    "refresh_payment",
+    "refund_payment",
+    "start_payment",
+]
+
+SESSION_LIFETIME = dt.timedelta(hours=1)  # Stripe takes 30 minutes to 24 hours
+_State = Payment.State
+
+
+def start_payment(
+    *,
+    order_id: uuid.UUID,
+    amount: Money,
+    title: str,
+    email: str,
+    success_url: str,
+    cancel_url: str,
+    now: dt.datetime,
+) -> Payment:
+    """The hosted page on which the order is paid; asked again, the same page.
+
+    Raises PaymentClosedError where the order's payment is over already,
+    PaymentsUnavailableError (the payment stays, asking again is safe), and
+    PaymentRefusedError (the payment has failed).
+    """
+    payment, _created = Payment.objects.get_or_create(
+        order_id=order_id,
+        defaults={
+            "amount_minor": amount.minor,
+            "currency": amount.currency,
+            "expires_at": now + SESSION_LIFETIME,
+        },
+    )
+    if payment.state == _State.OPEN:
+        return payment
+    if payment.state != _State.STARTING:
+        raise PaymentClosedError(_("This payment is over. Start again from the listing."))
+    try:
+        session = gateway.create_session(
+            payment_id=payment.pk,
+            amount=Money(payment.amount_minor, payment.currency),
+            title=title,
+            email=email,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            expires_at=payment.expires_at,
+        )
+    except PaymentRefusedError:
+        _end(payment.pk, _State.FAILED)
+        raise
+    return record(payment.pk, session)
+
+
+def refresh_payment(*, order_id: uuid.UUID, now: dt.datetime) -> None:
+    """Read at Stripe what became of the order's payment and its refunds, and record it.
+
+    Raises PaymentsUnavailableError, PaymentMismatchError.
+    """
+    payment = Payment.objects.filter(order_id=order_id).first()
+    if payment is None:
+        return
+    if payment.session_id is None:
+        # Stripe never told us a page, so nobody has seen one.
+        if payment.expires_at <= now:
+            _end(payment.pk, _State.EXPIRED)
+        return
+    session = gateway.retrieve_session(payment.session_id)
+    record(payment.pk, session, refunds=_refunds_of(session))
+
+
+def close_payment(*, order_id: uuid.UUID, now: dt.datetime) -> None:
+    """Make sure that the order's hosted page cannot be paid any more.
+
+    Where it was paid in the same moment, that is what is recorded. Raises
+    PaymentsUnavailableError.
+    """
+    payment = Payment.objects.filter(order_id=order_id).first()
+    if payment is None:
+        return
+    if payment.session_id is None:
+        _end(payment.pk, _State.EXPIRED)
+        return
+    # Not open: it is paid, processing or expired, and the next line reads which.
+    with contextlib.suppress(SessionNotOpenError):
+        gateway.expire_session(payment.session_id)
+    refresh_payment(order_id=order_id, now=now)
+
+
+def _refunds_of(session: SessionSnapshot) -> list[RefundSnapshot]:
+    if session.intent_id is None or not session.paid:
+        return []
+    return gateway.list_refunds(session.intent_id)
+
+
+@transaction.atomic
+def _end(payment_id: uuid.UUID, state: str) -> None:
+    payment = lock_payment(payment_id)
+    if payment.session_id is None:  # else Stripe's answer came in meanwhile, and counts
+        payment.state = merge_payment(payment.state, state)
+        payment.save(update_fields=["state", "updated_at"])

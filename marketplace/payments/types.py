@@ -1,0 +1,68 @@
+"""What crosses the border of this app, and what the gateway tells it of Stripe."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from marketplace.core.money import Money
+from marketplace.payments.models import Payment, Refund, StripeEvent
+
+__all__ = [
+    "EventNotice",
+    "Payment",
+    "PaymentOutcome",
+    "Refund",
+    "RefundSnapshot",
+    "SessionSnapshot",
+    "StripeEvent",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOutcome:
+    """What became of an order's payment, as far as this shop knows."""
+
+    payment_id: uuid.UUID
+    order_id: uuid.UUID
+    state: str  # Payment.State
+    amount: Money
+    refunded: Money  # what has gone back for good
+    checkout_url: str  # where to pay, while the state is open; else empty
+    refund_pending: bool
+    refund_failed: bool  # a refund came back, or Stripe refused it
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSnapshot:
+    """A Checkout Session and its PaymentIntent as Stripe has them at this moment."""
+
+    id: str
+    status: str  # open, complete, expired
+    paid: bool
+    url: str
+    amount_minor: int
+    currency: str  # upper case
+    reference: str  # the id of our payment
+    intent_id: str | None
+    intent_status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSnapshot:
+    """A refund as Stripe has it at this moment; `ours` is the id of our row, if we asked for it."""
+
+    id: str
+    amount_minor: int
+    status: str  # pending, requires_action, succeeded, failed, canceled
+    failure: str
+    ours: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventNotice:
+    """What we take from an event: that something happened to a session or an intent."""
+
+    id: str
+    type: str
+    object_id: str  # cs_… or pi_…; empty where the event is about neither
