@@ -29,20 +29,20 @@ __all__ = ["approve", "device", "done"]
 
 _GRANT = "accounts_device_grant"
 _OUTCOME = "accounts_device_outcome"
-# Of 20^8 codes, a guesser gets to try a few a minute.
-_LIMITS = {"user_code": "10/5m/user,30/5m/ip"}
 
 
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def device(request: HttpRequest) -> HttpResponse:
-    """Type the code. A `code` in the address is ignored."""
+    """Type the code. One in the address is dropped, and the address with it."""
+    if request.method != "POST" and request.GET:
+        return redirect("accounts:device")
     form = UserCodeForm(request.POST or None)
     status = 200
     if request.method == "POST":
         status = 422
-        if not ratelimit.consume(request, app=__name__, action="user_code", config=_LIMITS):
+        if not ratelimit.consume(request, action="device_user_code"):
             form.add_error("user_code", _("Too many codes. Wait five minutes and try again."))
             status = 429
         elif form.is_valid():

@@ -21,7 +21,6 @@ __all__ = ["device_authorization", "token"]
 
 _FORM = "application/x-www-form-urlencoded"
 _DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-_LIMITS = {"device_authorization": "60/10m/ip"}
 
 
 def _oauth_endpoint(
@@ -65,10 +64,7 @@ def _field(request: HttpRequest, name: str) -> str:
 @_oauth_endpoint
 def device_authorization(request: HttpRequest) -> dict[str, object]:
     """RFC 8628, section 3.1, with the device's keys."""
-    allowed = ratelimit.consume(
-        request, app=__name__, action="device_authorization", config=_LIMITS
-    )
-    if not allowed:
+    if not ratelimit.consume(request, action="device_begin"):
         raise OAuthError("temporarily_unavailable", "Too many logins begin here. Wait ten minutes.")
     codes = services.start_device_login(
         request=services.DeviceRequest(

@@ -24,3 +24,5 @@ STRIPE_WEBHOOK_SECRET = "whsec_tests"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 if not os.environ.get("GEOBUK_PG_NAME"):
     DATABASES["default"]["TEST"] = {"NAME": _DATA / "test.sqlite3"}
+STATIC_ROOT = _DATA / "static"
+STATIC_ROOT.mkdir()  # WhiteNoise warns of a folder that is not there
