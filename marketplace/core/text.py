@@ -24,6 +24,7 @@ _LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
 _DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 FILENAME_MAX_BYTES = 200
 ENDING_MAX_BYTES = 16
+TOP_HEADING = 3
 
 
 def clean_text(text: str) -> str:
@@ -77,11 +78,16 @@ def search_form(text: str) -> str:
 def render_markdown(text: str) -> str:
     """CommonMark with tables to HTML that is safe to show: no raw HTML, no scripts, no images.
 
-    Headings go two levels down, below the page's own.
+    Headings stand below the page's own h1 and h2, without a gap between levels.
     """
     tokens = _MARKDOWN.parse(clean_text(text))
-    for token in tokens:
-        if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    opening = [token for token in tokens if token.type == "heading_open"]
+    closing = [token for token in tokens if token.type == "heading_close"]
+    ranks = sorted({token.tag for token in opening})
+    level = TOP_HEADING - 1
+    for begin, end in zip(opening, closing, strict=True):
+        # A screen reader's outline may go deeper by one step at a time only.
+        level = min(TOP_HEADING + ranks.index(begin.tag), level + 1, 6)
+        begin.tag = end.tag = f"h{level}"
     html = str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
     return nh3.clean(html, tags=_TAGS, link_rel="nofollow noopener noreferrer ugc")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import unicodedata
 from html.parser import HTMLParser
 
@@ -151,3 +152,17 @@ def test_markdown_keeps_what_sellers_need() -> None:
     assert "<strong>두 곡</strong>" in html
     assert 'rel="nofollow noopener noreferrer ugc"' in html
     assert "<td>b</td>" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("# a", "3"),
+        ("## a", "3"),
+        ("### a\n# b\n## c", "334"),
+        ("# a\n###### b\n# c", "343"),
+        ("# a\n## b\n### c\n#### d\n##### e\n###### f", "345666"),
+    ],
+)
+def test_headings_leave_no_gap_below_the_pages_own(text: str, levels: str) -> None:
+    assert "".join(re.findall(r"<h(\d)>", render_markdown(text))) == levels
