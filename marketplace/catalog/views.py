@@ -69,11 +69,20 @@ def search(request: HttpRequest) -> HttpResponse:
 def listing(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
     """One listing: what it is, what it costs, and where it opens."""
     shown = queries.listing_for_view(listing_id, request.user)
-    files = list(packaging.files(shown.package_id)) if shown.package_id else []
+    rows = packaging.files(shown.package_id) if shown.package_id else []
+    files = [
+        {
+            "name": row.name,
+            "media_type": row.media_type,
+            "size": row.plain_size,
+            "plays": packaging.playable(row.media_type),
+        }
+        for row in rows
+    ]
     context = {
         "listing": shown,
         "files": files,
-        "plays_here": any(packaging.playable(file.media_type) for file in files),
+        "plays": [file["plays"] for file in files],
         "is_own": shown.seller_id == request.user.pk,
     }
     return render(request, "catalog/listing.html", context)
