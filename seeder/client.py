@@ -22,7 +22,7 @@ import httpx
 
 from drm.proof import create_proof
 from seeder.config import ShopFolder, exclusive, is_loopback, read_json, utc_now, write_json
-from seeder.device import DeviceKeys
+from seeder.device import DeviceKeys, forget_login
 from seeder.errors import (
     DeviceRemovedError,
     NotLoggedInError,
@@ -256,6 +256,8 @@ class ShopClient:
     def _refusal(self, response: httpx.Response) -> Exception:
         code, message = read_error(response)
         if response.status_code == 401 and code == "device_removed":
+            # Whoever took this device off the account means that it opens nothing more.
+            forget_login(self._folder)
             return DeviceRemovedError(
                 "This device was removed from your account. "
                 f"To use it again, run: geobuk login {self.shop.site}"

@@ -22,6 +22,7 @@ import ipaddress
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,12 +31,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from seeder.errors import InsecureAddressError, NotLoggedInError
+from seeder.files import sync_folder
 
 __all__ = [
     "Home",
     "ShopFolder",
     "check_shop_url",
     "exclusive",
+    "is_held",
     "is_loopback",
     "read_json",
     "utc_now",
@@ -44,6 +47,7 @@ __all__ = [
 ]
 
 HOME_VARIABLE = "GEOBUK_HOME"
+LOCK_TRIES, LOCK_PAUSE = 20, 0.05
 
 
 def utc_now() -> datetime:
@@ -86,8 +90,11 @@ def check_shop_url(url: str) -> str:
     return f"{parts.scheme}://{shown}" + (f":{port}" if port and port != default else "")
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only this user can read: whole or not at all, and on disk on return."""
+def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file that only this user can read: whole or not at all.
+
+    It is on disk on return unless `durable` is off, as for what is written each second.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -95,25 +102,19 @@ def write_private(path: Path, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    write_private(path, json.dumps(value, ensure_ascii=False, indent=1).encode())
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
+    data = json.dumps(value, ensure_ascii=False, indent=1).encode()
+    write_private(path, data, durable=durable)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -127,21 +128,45 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock between processes; yields False where another holds it and `wait` is off.
+    """Hold a lock between processes; yields False where another keeps it and `wait` is off.
 
     The kernel drops the lock when the process dies, so a killed seeder leaves none behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        if wait:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield wait or _try_lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    # Tried for a moment: another command may be looking whether the lock is free.
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE)
+        else:
+            return True
+    return False
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock; asks without taking it for longer than that."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,14 @@ from drm.keys import IdentityKey, SealingKey, sign_sealing_key
 from seeder.config import ShopFolder, read_json, write_json
 from seeder.errors import DamagedFileError, NotLoggedInError
 
-__all__ = ["DeviceKeys", "default_name", "load_device", "make_device", "retire_device"]
+__all__ = [
+    "DeviceKeys",
+    "default_name",
+    "forget_login",
+    "load_device",
+    "make_device",
+    "retire_device",
+]
 
 MAX_NAME = 80
 
@@ -109,3 +116,9 @@ def retire_device(folder: ShopFolder) -> Path | None:
     aside = folder.path / f"device.retired-{secrets.token_hex(4)}.json"
     folder.device_file.replace(aside)
     return aside
+
+
+def forget_login(folder: ShopFolder) -> None:
+    """End the login here: no tokens, and keys that open nothing any more."""
+    folder.tokens_file.unlink(missing_ok=True)
+    retire_device(folder)

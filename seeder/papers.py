@@ -7,6 +7,7 @@ copied over another device's is seen for what it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,9 +18,17 @@ from drm.manifest import Manifest, package_id, read_manifest
 from drm.status import Status, verify_status
 from seeder.config import ShopFolder, read_json, write_json, write_private
 from seeder.errors import LicenceRefusedError
+from seeder.library import LibraryItem, store_library
 from seeder.shops import Shop
 
-__all__ = ["REVOKED", "Papers", "certified_licence", "certified_manifest", "certified_status"]
+__all__ = [
+    "REVOKED",
+    "Papers",
+    "certified_licence",
+    "certified_manifest",
+    "certified_status",
+    "remember_library",
+]
 
 REVOKED = (
     "The shop has withdrawn this purchase, as after a refund. "
@@ -36,6 +45,8 @@ class Papers:
         self.manifest_file = self.folder / "manifest.jws"
         self.licence_file = self.folder / f"licence.{thumbprint}.jws"
         self.revoked_file = self.folder / "revoked.json"
+        self.complete_file = self.folder / "complete"
+        self.doubt_file = self.folder / "recheck"
 
     def manifest(self) -> bytes | None:
         return _read(self.manifest_file)
@@ -70,12 +81,46 @@ class Papers:
         """Forget a revocation: the shop has given a licence again."""
         self.revoked_file.unlink(missing_ok=True)
 
+    def mark_complete(self) -> None:
+        """Note that every byte came and was checked: sizes alone do not say so."""
+        if not self.complete_file.exists():
+            write_private(self.complete_file, b"")
+
+    @property
+    def complete(self) -> bool:
+        return self.complete_file.exists() and not self.doubt_file.exists()
+
+    def doubt(self) -> None:
+        """Note that bytes were changed, so that the next download hashes all again."""
+        self.complete_file.unlink(missing_ok=True)
+        write_private(self.doubt_file, b"")
+
+    def take_doubt(self) -> bool:
+        """Whether there is such a note; it is taken away."""
+        try:
+            self.doubt_file.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
 
 def _read(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def remember_library(
+    folder: ShopFolder, items: Sequence[LibraryItem], *, thumbprint: str, now: datetime
+) -> None:
+    """Keep the shop's list for use offline, and close what it has withdrawn."""
+    store_library(folder, items, now=now)
+    active = {item.package for item in items if item.active}
+    for package in {item.package for item in items} - active:
+        papers = Papers(folder, package, thumbprint=thumbprint)
+        if papers.revocation() is None:
+            papers.revoke(REVOKED, now=now)
 
 
 def certified_manifest(jws: bytes, shop: Shop, *, package: str) -> Manifest:

@@ -50,7 +50,7 @@ __all__ = ["CHANGED_BYTES", "OpenedPackage", "Opener", "PlainFile", "changed_byt
 
 CHANGED_BYTES = (
     "This copy holds changed bytes: they are not what the seller sealed, so nothing of "
-    "them is shown. Stop the seeder, remove the file, and fetch it again with: geobuk sync"
+    "them is shown. Mend it with: geobuk sync"
 )
 OPEN_STATES = frozenset({"ready", "active"})
 
@@ -62,9 +62,10 @@ def changed_bytes() -> LicenceRefusedError:
 class PlainFile:
     """The plaintext of one file, from any place and any thread. Close it after use."""
 
-    def __init__(self, source: BinaryIO, reader: StreamReader) -> None:
+    def __init__(self, source: BinaryIO, reader: StreamReader, papers: Papers) -> None:
         self._source = source
         self._reader = reader
+        self._papers = papers
         self.size = reader.size
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -72,6 +73,7 @@ class PlainFile:
         try:
             data = self._reader.read_at(offset, size)
         except (DrmError, OSError) as error:
+            self._papers.doubt()
             raise changed_bytes() from error
         if len(data) != size:
             raise changed_bytes()
@@ -121,9 +123,12 @@ class OpenedPackage:
         except FileNotFoundError as error:
             raise _incomplete(self.item) from error
         try:
-            return PlainFile(source, open_file(self.manifest, index, source, key=self._key))
+            return PlainFile(
+                source, open_file(self.manifest, index, source, key=self._key), self.papers
+            )
         except DrmError as error:
             source.close()
+            self.papers.doubt()
             raise changed_bytes() from error
         except BaseException:
             source.close()
@@ -166,7 +171,7 @@ class Opener:
         """
         papers = self.papers(item.package)
         manifest = self.manifest(item.package)
-        _check_sizes(item, manifest, content)
+        _check_sizes(item, manifest, content, papers)
         jws, online = self._licence(papers, item, manifest, action)
         opened = self._open_licence(jws, papers, manifest, action)
         try:
@@ -186,6 +191,13 @@ class Opener:
         for index in range(len(entries)):
             package.open(index).close()  # the last segment says whether the file is whole
         return package
+
+    def prepare(self, item: LibraryItem) -> None:
+        """Fetch manifest and licence now, so that the package opens offline later."""
+        papers = self.papers(item.package)
+        self.manifest(item.package)
+        if papers.licence() is None or papers.revocation() is not None:
+            self._fetch_licence(papers, item, papers.revocation())
 
     def manifest(self, package: str) -> Manifest:
         """The signed manifest: the copy here, or the shop's where none is here that holds."""
@@ -345,7 +357,7 @@ def _refusal(error: DrmError, papers: Papers) -> LicenceRefusedError:
     return LicenceRefusedError(text, code=error.code)
 
 
-def _check_sizes(item: LibraryItem, manifest: Manifest, content: Path) -> None:
+def _check_sizes(item: LibraryItem, manifest: Manifest, content: Path, papers: Papers) -> None:
     """NotCompleteError where a file is missing or short; changed bytes where it is too long."""
     for index, file in enumerate(manifest.files):
         try:
@@ -355,4 +367,5 @@ def _check_sizes(item: LibraryItem, manifest: Manifest, content: Path) -> None:
         if size < file.size:
             raise _incomplete(item)
         if size > file.size:
+            papers.doubt()
             raise changed_bytes()

@@ -1,0 +1,133 @@
+"""Bringing packages here: by a session of our own, or by waiting for the daemon that has one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from seeder.cli.progress import Progress, make_progress
+from seeder.cli.seat import Seat
+from seeder.client import ShopClient
+from seeder.config import exclusive, is_held, is_loopback, read_json, utc_now
+from seeder.downloads import Downloads, ItemState
+from seeder.errors import AlreadyRunningError, NotCompleteError
+from seeder.session import Session, SessionSettings
+
+__all__ = ["daemon_states", "fetch", "open_downloads"]
+
+STEP = 0.5
+PATIENCE = 60.0  # seconds without any news of the daemon before it counts as gone
+MEGA = 1_000_000
+
+
+def settings_for(seat: Seat, *, down: float, up: float) -> tuple[SessionSettings, bool]:
+    """Session settings for a shop; a shop on this machine is a matter of loopback alone."""
+    local = is_loopback(urlsplit(seat.shop.site).hostname or "")
+    settings = SessionSettings(
+        download_rate=int(down * MEGA),
+        upload_rate=int(up * MEGA),
+        tcp_only=local,
+        discovery=not local,
+    )
+    return settings, local
+
+
+@contextmanager
+def open_downloads(
+    seat: Seat,
+    client: ShopClient,
+    *,
+    only: frozenset[str] | None = None,
+    down: float = 0,
+    up: float = 0,
+    port: int = 0,
+) -> Iterator[tuple[Session, Downloads]]:
+    """A session over this shop's store. AlreadyRunningError where another process has one."""
+    with exclusive(seat.home.lock_file, wait=False) as alone:
+        if not alone:
+            raise AlreadyRunningError(
+                "A seeder is running already for this folder. See what it does with: geobuk status"
+            )
+        settings, local = settings_for(seat, down=down, up=up)
+        listen = f"127.0.0.1:{port}" if local else f"0.0.0.0:{port},[::]:{port}"
+        with Session(listen, seat.store.session_folder, settings=settings) as session:
+            downloads = Downloads(
+                seat.folder, seat.device, client, session, seat.store, clock=utc_now, only=only
+            )
+            yield session, downloads
+
+
+def daemon_states(seat: Seat) -> dict[str, ItemState] | None:
+    """What the running daemon last said of each package; None where none runs."""
+    if not is_held(seat.home.lock_file):
+        return None
+    record = read_json(seat.home.state_file) or {}
+    if record.get("shop") != seat.shop.site:
+        return {}
+    try:
+        states = [ItemState(**item) for item in record["items"]]
+    except (KeyError, TypeError):
+        return {}
+    return {state.package: state for state in states}
+
+
+def fetch(
+    seat: Seat, client: ShopClient | None, *, only: frozenset[str] | None, as_json: bool
+) -> tuple[ItemState, ...]:
+    """Wait until the packages (all active ones where `only` is None) are here, with progress.
+
+    A running daemon does the work where there is one. Raises NotCompleteError with the
+    reason where nothing goes on.
+    """
+    with make_progress(as_json=as_json) as progress:
+        if daemon_states(seat) is not None:
+            return _follow(seat, progress, only)
+        if client is None:
+            raise NotCompleteError(
+                "This is not all on this machine yet, and the shop cannot be reached. "
+                "Try again when you are connected."
+            )
+        with open_downloads(seat, client, only=only) as (_session, downloads):
+            downloads.refresh()
+            while True:
+                downloads.step()
+                states = downloads.states()
+                progress.update(states, {"shop": seat.shop.site})
+                if all(state.complete for state in states):
+                    return states
+                _require_hope(states)
+                time.sleep(STEP)
+
+
+def _require_hope(states: tuple[ItemState, ...]) -> None:
+    """NotCompleteError where all that is missing is kept back by something."""
+    missing = [state for state in states if not state.complete]
+    stuck = [s for s in missing if s.state in {"waiting", "error"} and s.note]
+    if missing and len(stuck) == len(missing):
+        notes = "; ".join(f"{state.title}: {state.note}" for state in stuck)
+        raise NotCompleteError(notes)
+
+
+def _follow(seat: Seat, progress: Progress, only: frozenset[str] | None) -> tuple[ItemState, ...]:
+    silent_since: float | None = None
+    while True:
+        known = daemon_states(seat)
+        if known is None:
+            raise NotCompleteError(
+                "The seeder has stopped before everything was here. Go on with: geobuk sync"
+            )
+        wanted = set(known) if only is None else only
+        states = tuple(known[p] for p in known if p in wanted)
+        progress.update(states, {"shop": seat.shop.site})
+        if states and wanted <= set(known) and all(state.complete for state in states):
+            return states
+        if not states:
+            silent_since = silent_since or time.monotonic()
+            if time.monotonic() - silent_since > PATIENCE:
+                raise NotCompleteError(
+                    "The running seeder does not know of this yet. Is it one of another shop? "
+                    "See: geobuk status"
+                )
+        time.sleep(STEP)

@@ -1,0 +1,152 @@
+"""geobuk library, sync, status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from seeder.cli.output import JsonOption, ShopOption, emit, reporting, say, show_size
+
+if TYPE_CHECKING:
+    from seeder.cli.seat import Seat
+    from seeder.downloads import ItemState
+    from seeder.library import LibraryItem
+
+__all__ = ["library", "status", "sync"]
+
+
+def _where(seat: Seat, item: LibraryItem) -> str:
+    if not item.active:
+        return "withdrawn"
+    return "here" if seat.here(item.package) else "not here yet"
+
+
+def library(shop: ShopOption = None, as_json: JsonOption = False) -> None:
+    """List what you bought."""
+    with reporting(as_json):
+        from seeder.cli.seat import known_library, open_seat, reach
+
+        seat = open_seat(shop)
+        with reach(seat) as client:
+            known, fresh = known_library(seat, client)
+        if as_json:
+            items = [asdict(item) | {"here": seat.here(item.package)} for item in known.items]
+            emit(
+                {
+                    "shop": seat.shop.site,
+                    "offline": not fresh,
+                    "fetched_at": known.fetched_at.isoformat(),
+                    "items": items,
+                }
+            )
+            return
+        _show_library(seat, known.items)
+        if not fresh:
+            when = known.fetched_at.astimezone().strftime("%Y-%m-%d %H:%M")
+            say(f"The shop cannot be reached; this is the list of {when}.")
+
+
+def _show_library(seat: Seat, items: tuple[LibraryItem, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not items:
+        say(f"Nothing bought yet. The shop: {seat.shop.site}")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Title", "Seller"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("Files", "Size"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("On this machine", no_wrap=True)
+    table.add_column("Name for commands", no_wrap=True)
+    for item in items:
+        table.add_row(
+            Text(item.title),
+            Text(item.seller),
+            str(len(item.files)),
+            show_size(sum(file.size for file in item.files)),
+            _where(seat, item),
+            item.package[:8],
+        )
+    Console().print(table)
+
+
+def sync(shop: ShopOption = None, as_json: JsonOption = False) -> None:
+    """Download everything you bought, and stop when all of it is here."""
+    with reporting(as_json):
+        from seeder.cli.fetching import fetch
+        from seeder.cli.output import stop_on_sigterm
+        from seeder.cli.seat import connect, open_seat
+
+        stop_on_sigterm()
+        seat = open_seat(shop)
+        with connect(seat) as client:
+            states = fetch(seat, client, only=None, as_json=as_json)
+        if as_json:
+            emit({"complete": True, "packages": [state.package for state in states]})
+        else:
+            count = len(states)
+            say(f"All here: {count} {'purchase' if count == 1 else 'purchases'}.")
+
+
+def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
+    """Show what the seeder is doing."""
+    with reporting(as_json):
+        from seeder.cli.fetching import daemon_states
+        from seeder.cli.seat import open_seat
+        from seeder.library import load_library
+
+        seat = open_seat(shop)
+        running = daemon_states(seat)
+        states = tuple((running or {}).values())
+        if running is None:
+            known = load_library(seat.folder)
+            states = tuple(_idle(seat, i) for i in (known.items if known else ()) if i.active)
+        if as_json:
+            emit(
+                {
+                    "shop": seat.shop.site,
+                    "running": running is not None,
+                    "items": [asdict(state) for state in states],
+                }
+            )
+            return
+        say("The seeder is running." if running is not None else "The seeder is not running.")
+        _show_states(states)
+
+
+def _idle(seat: Seat, item: LibraryItem) -> ItemState:
+    from drm.stream import ciphertext_size
+    from seeder.downloads import ItemState
+
+    total = sum(ciphertext_size(file.size) for file in item.files)
+    here = seat.here(item.package)
+    done = total if here else min(total, seat.store.on_disk(item.package))
+    return ItemState(item.package, item.title, "paused" if here else "waiting", done, total)
+
+
+def _show_states(states: tuple[ItemState, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Title", overflow="fold")
+    for heading in ("State", "Here", "Down", "Up", "Peers"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for state in states:
+        row: list[Any] = [
+            Text(state.title),
+            state.state,
+            f"{show_size(state.done)} of {show_size(state.total)}",
+            f"{show_size(state.down_rate)}/s",
+            f"{show_size(state.up_rate)}/s",
+            str(state.peers),
+        ]
+        table.add_row(*row)
+        if state.note:
+            table.add_row(Text(f"  {state.note}"))
+    if states:
+        Console().print(table)

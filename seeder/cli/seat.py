@@ -1,0 +1,96 @@
+"""What commands stand on: the home, the shop meant, this device, and a line to the shop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from seeder.client import ShopClient, Tokens, fetch_shop, make_http
+from seeder.config import Home, ShopFolder, check_shop_url, utc_now
+from seeder.device import DeviceKeys, load_device
+from seeder.errors import ItemNotFoundError, NotLoggedInError, ShopAnswerError, ShopUnreachableError
+from seeder.library import Library, load_library
+from seeder.papers import Papers, remember_library
+from seeder.playback import Opener
+from seeder.shops import Shop, load_shop, pin_shop
+from seeder.store import Store
+
+__all__ = ["Seat", "connect", "known_library", "open_seat", "reach"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One device at one shop."""
+
+    home: Home
+    folder: ShopFolder
+    shop: Shop
+    device: DeviceKeys
+    store: Store
+
+    def papers(self, package: str) -> Papers:
+        return Papers(self.folder, package, thumbprint=self.device.thumbprint)
+
+    def opener(self, client: ShopClient | None) -> Opener:
+        shop = client.shop if client is not None else self.shop
+        return Opener(shop, self.folder, self.device, client, clock=utc_now)
+
+    def here(self, package: str) -> bool:
+        """Whether every byte of a package is on this machine."""
+        return self.papers(package).complete and self.store.package_folder(package).is_dir()
+
+
+def open_seat(shop_url: str | None) -> Seat:
+    """The shop that is meant and this device's keys. Raises NotLoggedInError."""
+    home = Home.from_environment(os.environ)
+    site = check_shop_url(shop_url) if shop_url else home.chosen()
+    folder = home.shop(site)
+    shop = load_shop(folder)
+    return Seat(home, folder, shop, load_device(folder), Store(folder.content))
+
+
+def connect(seat: Seat) -> ShopClient:
+    """A line to the shop, to be closed; or the reason why there is none."""
+    Tokens.load(seat.folder)
+    with make_http(seat.shop.site) as http:
+        shop = fetch_shop(seat.shop.site, http=http)
+    if shop != seat.shop:
+        pin_shop(seat.folder, shop)  # new certificates under the same root
+    return ShopClient(shop, seat.folder, seat.device)
+
+
+@contextmanager
+def reach(seat: Seat) -> Iterator[ShopClient | None]:
+    """A line to the shop if there is one; None to go on offline.
+
+    A changed root key or a removed device is no mere absence, and is raised.
+    """
+    try:
+        client = connect(seat)
+    except (ShopUnreachableError, ShopAnswerError, NotLoggedInError):
+        yield None
+        return
+    with client:
+        yield client
+
+
+def known_library(seat: Seat, client: ShopClient | None) -> tuple[Library, bool]:
+    """The library and whether it is fresh; else the last copy. Raises where there is none."""
+    if client is not None:
+        try:
+            items = client.library()
+        except (ShopUnreachableError, NotLoggedInError):
+            pass
+        else:
+            now = utc_now()
+            remember_library(seat.folder, items, thumbprint=seat.device.thumbprint, now=now)
+            return Library(items, now), True
+    copy = load_library(seat.folder)
+    if copy is None:
+        raise ItemNotFoundError(
+            "The shop cannot be reached, and there is no copy of your library here yet. "
+            "Try again when you are connected."
+        )
+    return copy, False

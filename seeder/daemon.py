@@ -1,0 +1,241 @@
+"""The seeder as a daemon: one loop with the shop, one ear on its event socket.
+
+    listener thread ──kinds of events──► queue ──► worker thread: library, engine, progress
+    main thread: tick() each second ──► state.json, and whatever is shown
+
+Events only say that something changed; what changed is asked for. So a lost socket costs
+time and nothing else: a slow poll finds the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
+from websockets.sync.client import connect
+
+from seeder.client import ShopClient
+from seeder.config import Home, is_loopback, write_json
+from seeder.downloads import Downloads, ItemState, is_final
+from seeder.engine import progress_report
+from seeder.errors import SeederError, ShopError
+from seeder.session import Session, TorrentSnapshot
+
+__all__ = ["Daemon", "EventSource", "RunState", "WebSocketEvents"]
+
+POLL_WITH_SOCKET = timedelta(minutes=10)
+POLL_WITHOUT_SOCKET = timedelta(minutes=1)
+POLL_AFTER_FAILURE = timedelta(seconds=15)
+REPORT_ALL = timedelta(seconds=30)
+STEP_SECONDS = 1.0
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 60.0
+LARGEST_EVENT = 64 * 1024
+# Not of the protocol: the socket stands and may have missed something; it is gone.
+LISTENING, DEAF = "listening", "deaf"
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """The daemon at one moment, as state.json tells it."""
+
+    pid: int
+    shop: str
+    updated_at: str
+    online: bool
+    listening: bool
+    note: str
+    items: tuple[ItemState, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"items": [asdict(item) for item in self.items]}
+
+
+class EventSource(Protocol):
+    """Where the shop's events come from: calls `heard` with each kind until `stop` is set."""
+
+    def listen(self, heard: Callable[[str], None], stop: threading.Event) -> None: ...
+
+
+class WebSocketEvents:
+    """The shop's event socket: connects again with growing pauses, for ever."""
+
+    def __init__(self, client: ShopClient) -> None:
+        self._client = client
+
+    def listen(self, heard: Callable[[str], None], stop: threading.Event) -> None:
+        pause = FIRST_BACKOFF
+        while not stop.is_set():
+            try:
+                self._listen_once(heard, stop)
+                pause = FIRST_BACKOFF  # it stood: the next try may come soon
+            except (OSError, WebSocketException, InvalidHandshake, ShopError):
+                # The worker meets the same trouble at its next call, and says it.
+                pass
+            heard(DEAF)
+            # Spread out: all seeders lose their socket at once when the shop restarts.
+            stop.wait(pause * (0.5 + secrets.randbelow(1000) / 1000))
+            pause = min(pause * 2, LONGEST_BACKOFF)
+
+    def _listen_once(self, heard: Callable[[str], None], stop: threading.Event) -> None:
+        url, headers = self._client.websocket_handshake()
+        with connect(
+            url,
+            additional_headers=headers,
+            user_agent_header="geobuk",
+            open_timeout=10,
+            close_timeout=1,
+            max_size=LARGEST_EVENT,
+            proxy=None if is_loopback(urlsplit(url).hostname or "") else True,
+        ) as socket:
+            heard(LISTENING)
+            while not stop.is_set():
+                try:
+                    message = socket.recv(timeout=1.0)
+                except TimeoutError:
+                    continue
+                except ConnectionClosed:
+                    return
+                heard(_kind(message))
+
+
+def _kind(message: str | bytes) -> str:
+    try:
+        value = json.loads(message)
+    except ValueError:
+        return ""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+class Daemon:
+    """Runs between `with` and its end; `ended` says why it cannot go on, where it cannot."""
+
+    def __init__(
+        self,
+        home: Home,
+        client: ShopClient,
+        session: Session,
+        downloads: Downloads,
+        events: EventSource,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._home = home
+        self._client = client
+        self._session = session
+        self._downloads = downloads
+        self._events = events
+        self._clock = clock
+        self._stop = threading.Event()
+        self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._online = False
+        self._listening = False
+        self._note = ""
+        self._reported: tuple[TorrentSnapshot, ...] = ()
+        self._report_all_at = clock()
+        self._refresh_at = clock()
+        self.ended: SeederError | None = None
+        self._threads = [
+            threading.Thread(target=self._work, name="shop", daemon=True),
+            threading.Thread(target=self._listen, name="events", daemon=True),
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._heard.put("")
+        for thread in self._threads:
+            thread.join(5)
+
+    def tick(self) -> RunState:
+        """The state now; also written to state.json."""
+        state = RunState(
+            pid=os.getpid(),
+            shop=self._client.shop.site,
+            updated_at=self._clock().isoformat(),
+            online=self._online,
+            listening=self._listening,
+            note=self._note,
+            items=self._downloads.states(),
+        )
+        write_json(self._home.state_file, state.to_json(), durable=False)
+        return state
+
+    def _listen(self) -> None:
+        self._events.listen(self._heard.put, self._stop)
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._take_events()
+                self._refresh_if_due()
+                self._downloads.step()
+                self._report()
+            except SeederError as error:
+                self._note = str(error)
+                if is_final(error):
+                    self.ended = error
+                    return
+                self._online = False
+                self._refresh_at = self._clock() + POLL_AFTER_FAILURE
+
+    def _take_events(self) -> None:
+        """Wait a step for the first event, then take all that are there."""
+        kinds: list[str] = []
+        try:
+            kinds.append(self._heard.get(timeout=STEP_SECONDS))
+            while True:
+                kinds.append(self._heard.get_nowait())
+        except queue.Empty:
+            pass
+        for kind in kinds:
+            if kind in {LISTENING, DEAF}:
+                self._listening = kind == LISTENING
+        if any(kind not in {"", DEAF} for kind in kinds):
+            self._refresh_at = self._clock()
+            self._downloads.hurry()
+
+    def _refresh_if_due(self) -> None:
+        now = self._clock()
+        if now < self._refresh_at:
+            return
+        self._downloads.refresh()
+        self._online, self._note = True, ""
+        pause = POLL_WITH_SOCKET if self._listening else POLL_WITHOUT_SOCKET
+        self._refresh_at = now + pause
+
+    def _report(self) -> None:
+        """Tell the shop what changed since the last report, and everything now and then."""
+        if not self._online:
+            return
+        now, snapshot = self._clock(), self._session.snapshot()
+        everything = now >= self._report_all_at
+        items: Sequence[dict[str, str | int]] = progress_report(
+            () if everything else self._reported, snapshot
+        )
+        if not items:
+            return
+        self._client.put_progress(items)
+        self._reported = snapshot
+        if everything:
+            self._report_all_at = now + REPORT_ALL

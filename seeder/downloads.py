@@ -1,0 +1,287 @@
+"""Carries out what seeder.engine plans: for `run` without end, for `sync` until all is here.
+
+The engine decides, this module fetches, adds and remembers what failed. It is called by
+one thread; snapshots may be read by any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from drm.errors import DrmError
+from drm.stream import ciphertext_size
+from seeder.alerts import TorrentState
+from seeder.client import ShopClient
+from seeder.config import ShopFolder
+from seeder.device import DeviceKeys
+from seeder.engine import (
+    AddTorrent,
+    Command,
+    FetchLicence,
+    FetchTorrent,
+    LackSpace,
+    Purchase,
+    RemoveTorrent,
+    ResumeTorrent,
+    View,
+    plan,
+)
+from seeder.errors import (
+    DeviceRemovedError,
+    NotEnoughSpaceError,
+    NotLoggedInError,
+    RootKeyChangedError,
+    SeederError,
+    ShopUnreachableError,
+    TorrentError,
+)
+from seeder.library import LibraryItem, load_library
+from seeder.papers import Papers, remember_library
+from seeder.playback import Opener
+from seeder.session import Session, TorrentSnapshot
+from seeder.store import Store
+from seeder.torrents import read_metainfo
+
+__all__ = ["Downloads", "ItemState", "is_final"]
+
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=10)
+TRACKER_PAUSE = timedelta(minutes=10)
+ERROR_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """How one purchase stands on this machine. Sizes in bytes, rates in bytes a second."""
+
+    package: str
+    title: str
+    state: str  # waiting, checking, downloading, seeding, paused, error
+    done: int
+    total: int
+    down_rate: int = 0
+    up_rate: int = 0
+    uploaded: int = 0
+    peers: int = 0
+    note: str = ""  # a sentence where something keeps it back
+
+    @property
+    def complete(self) -> bool:
+        return self.state == "seeding"
+
+
+def is_final(error: SeederError) -> bool:
+    """Whether an error ends all work with the shop until a person acts."""
+    return isinstance(error, DeviceRemovedError | NotLoggedInError | RootKeyChangedError)
+
+
+@dataclass(slots=True)
+class _Failure:
+    sentence: str
+    pause: timedelta
+    until: datetime
+
+
+class Downloads:
+    """The purchases of one shop, on their way to this machine."""
+
+    def __init__(
+        self,
+        folder: ShopFolder,
+        device: DeviceKeys,
+        client: ShopClient,
+        session: Session,
+        store: Store,
+        *,
+        clock: Callable[[], datetime],
+        only: frozenset[str] | None = None,
+    ) -> None:
+        self._folder = folder
+        self._thumbprint = device.thumbprint
+        self._client = client
+        self._session = session
+        self._store = store
+        self._clock = clock
+        self._only = only
+        self._opener = Opener(client.shop, folder, device, client, clock=clock)
+        self._failures: dict[str, _Failure] = {}
+        self._tracker_asked: dict[str, datetime] = {}
+        self._seen_whole: set[str] = set()
+        self._retry_errors_at = clock()
+        copy = load_library(folder)
+        self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
+
+    def papers(self, package: str) -> Papers:
+        return Papers(self._folder, package, thumbprint=self._thumbprint)
+
+    def refresh(self) -> None:
+        """Ask the shop what is bought; remember what it has withdrawn. Raises ShopError."""
+        items = self._client.library()
+        remember_library(self._folder, items, thumbprint=self._thumbprint, now=self._clock())
+        self.items = items
+
+    def hurry(self) -> None:
+        """Forget the pauses: something has changed."""
+        self._failures.clear()
+
+    def step(self) -> None:
+        """Do what is to be done now. Raises only what ends all work (`is_final`)."""
+        now = self._clock()
+        for command in plan(self._view(now)):
+            if self._do_guarded(command, now) is False:
+                break
+        self._note_whole()
+        self._ask_again_where_trackers_refuse(now)
+
+    def _view(self, now: datetime) -> View:
+        wanted = [i for i in self.items if self._only is None or i.package in self._only]
+        purchases = tuple(
+            Purchase(i.package, i.active, sum(ciphertext_size(f.size) for f in i.files))
+            for i in wanted
+        )
+        packages = {p.package for p in purchases}
+        running = self._session.snapshot()
+        retry = now >= self._retry_errors_at
+        if retry:
+            self._retry_errors_at = now + ERROR_PAUSE
+        names = {torrent.name for torrent in running}
+        return View(
+            purchases=purchases,
+            licensed=frozenset(p for p in packages if self._licensed(p)),
+            located=frozenset(p for p in packages - names if self._store.torrent(p) is not None),
+            on_disk={p: self._store.on_disk(p) for p in packages - names},
+            running=running,
+            free=self._store.free(),
+            waiting=frozenset(p for p, f in self._failures.items() if f.until > now),
+            retry_errors=retry,
+        )
+
+    def _licensed(self, package: str) -> bool:
+        papers = self.papers(package)
+        return (
+            papers.manifest_file.exists()
+            and papers.licence_file.exists()
+            and papers.revocation() is None
+        )
+
+    def _do_guarded(self, command: Command, now: datetime) -> bool:
+        """Carry out one command; False where the shop cannot be reached at all."""
+        package = command.package
+        try:
+            self._do(command)
+        except (SeederError, DrmError) as error:
+            if isinstance(error, SeederError) and is_final(error):
+                raise
+            before = self._failures.get(package)
+            pause = min(before.pause * 2, LONGEST_PAUSE) if before else FIRST_PAUSE
+            self._failures[package] = _Failure(str(error), pause, now + pause)
+            return not isinstance(error, ShopUnreachableError)
+        if not isinstance(command, LackSpace):
+            self._failures.pop(package, None)
+        return True
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case FetchLicence(package):
+                self._opener.prepare(self._item(package))
+            case FetchTorrent(package):
+                self._fetch_torrent(package)
+            case AddTorrent(package):
+                self._add(package)
+            case LackSpace(_, needed, free):
+                raise NotEnoughSpaceError(
+                    f"{needed / 1e9:.2f} GB are needed on the disk, and {free / 1e9:.2f} GB may "
+                    "be used. Free some space and try again."
+                )
+            case RemoveTorrent(_, info_hash):
+                self._session.remove(info_hash)
+            case ResumeTorrent(_, info_hash):
+                self._session.resume(info_hash)
+
+    def _item(self, package: str) -> LibraryItem:
+        found = [item for item in self.items if item.package == package]
+        return next((item for item in found if item.active), found[0])
+
+    def _fetch_torrent(self, package: str) -> bytes:
+        manifest = self._opener.manifest(package)
+        metainfo = self._client.torrent(package)
+        signed = [(file.size, file.root) for file in manifest.files]
+        if [(file.size, file.root) for file in read_metainfo(metainfo).files] != signed:
+            raise TorrentError(
+                "The shop sent a torrent of other bytes than its own manifest signs. "
+                "Nothing was fetched; tell the shop if it stays so."
+            )
+        self._store.keep_torrent(package, metainfo)
+        return metainfo
+
+    def _add(self, package: str) -> None:
+        metainfo = self._store.torrent(package)
+        if metainfo is None:
+            return
+        info = self._session.add(metainfo, self._store.save_path)
+        if self.papers(package).take_doubt():
+            self._session.recheck(info.info_hash)
+
+    def _note_whole(self) -> None:
+        """Mark what is complete, one step late: the last pieces are on the disk by then."""
+        whole = set()
+        for torrent in self._session.snapshot():
+            papers = self.papers(torrent.name)
+            if papers.take_doubt():
+                self._session.recheck(torrent.info_hash)
+            elif torrent.state is TorrentState.SEEDING:
+                whole.add(torrent.name)
+                if torrent.name in self._seen_whole:
+                    papers.mark_complete()
+        self._seen_whole = whole
+
+    def _ask_again_where_trackers_refuse(self, now: datetime) -> None:
+        """A refused announce may mean an old token: the shop gives a new torrent file."""
+        for torrent in self._session.snapshot():
+            last = self._tracker_asked.get(torrent.name)
+            if not torrent.tracker_error or torrent.state is TorrentState.PAUSED:
+                continue
+            if last is not None and now - last < TRACKER_PAUSE:
+                continue
+            self._tracker_asked[torrent.name] = now
+            try:
+                self._session.add(self._fetch_torrent(torrent.name), self._store.save_path)
+            except SeederError as error:
+                if is_final(error):
+                    raise
+
+    def states(self) -> tuple[ItemState, ...]:
+        """Every active purchase, and what is still running of others, in the library's order."""
+        running = {torrent.name: torrent for torrent in self._session.snapshot()}
+        states: dict[str, ItemState] = {}
+        for item in self.items:
+            chosen = self._only is None or item.package in self._only
+            if item.package in states or not chosen:
+                continue
+            if item.active or item.package in running:
+                states[item.package] = self._state(item, running.get(item.package))
+        return tuple(states.values())
+
+    def _state(self, item: LibraryItem, torrent: TorrentSnapshot | None) -> ItemState:
+        failure = self._failures.get(item.package)
+        note = failure.sentence if failure else ""
+        if torrent is None:
+            total = sum(ciphertext_size(f.size) for f in item.files)
+            return ItemState(item.package, item.title, "waiting", 0, total, note=note)
+        state = torrent.state.value
+        if torrent.state is TorrentState.SEEDING and not self.papers(item.package).complete:
+            state = "checking"  # for a moment, until the last pieces are on the disk
+        return ItemState(
+            package=item.package,
+            title=item.title,
+            state=state,
+            done=torrent.done,
+            total=torrent.total,
+            down_rate=torrent.down_rate,
+            up_rate=torrent.up_rate,
+            uploaded=torrent.uploaded,
+            peers=torrent.peers,
+            note=torrent.error or note or torrent.tracker_error,
+        )
