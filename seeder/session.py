@@ -36,7 +36,14 @@ from seeder.session_settings import SessionSettings
 from seeder.torrents import TorrentInfo, read_metainfo
 from seeder.tracked import TorrentSnapshot, TrackedTorrent
 
-__all__ = ["Session", "SessionSettings", "TorrentSnapshot", "TorrentState"]
+__all__ = [
+    "Session",
+    "SessionError",
+    "SessionSettings",
+    "TorrentError",
+    "TorrentSnapshot",
+    "TorrentState",
+]
 
 _log = logging.getLogger("seeder.session")
 
@@ -221,7 +228,9 @@ class Session:
     def _parameters(self, metainfo: bytes, torrent: TrackedTorrent, *, paused: bool) -> Any:
         flags = lt.torrent_flags
         parameters: Any = lt.load_torrent_buffer(metainfo)
-        parameters.save_path = str(torrent.save_path)
+        # A torrent of one file lies in the save path itself, whatever its name says.
+        alone = len(torrent.paths) == 1
+        parameters.save_path = str(torrent.folder if alone else torrent.save_path)
         parameters.flags &= ~(flags.auto_managed | flags.paused)
         if paused:
             parameters.flags |= flags.paused
@@ -332,7 +341,9 @@ class Session:
         match event:
             case alerts.Checked():
                 torrent.pieces_known = not torrent.seed_mode
-            case alerts.Finished() | alerts.Paused():
+            case alerts.Finished():
+                torrent.finished(flush)
+            case alerts.Paused():
                 torrent.ask_to_save(flush)
             case alerts.CacheFlushed():
                 if torrent.flushed():

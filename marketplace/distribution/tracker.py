@@ -45,6 +45,8 @@ LookUp = Callable[[str], Awaitable[Membership | None]]
 
 INTERVAL = 600  # seconds; each answer differs by up to a tenth, so that clients spread out
 LONELY_INTERVAL = 60  # for who still waits for a first seed
+# After a restart of this process the origin, which everyone can rely on, is back this soon.
+ORIGIN_INTERVAL = 60
 MIN_INTERVAL = 30
 REMEMBER = 30.0  # seconds between two questions to the database about one token
 MAX_REMEMBERED = 100_000
@@ -120,7 +122,7 @@ class Tracker:
             peers=view.peers,
             seeds=view.size.seeds,
             leechers=view.size.leechers,
-            interval=_interval(announce, view),
+            interval=ORIGIN_INTERVAL if membership.is_origin else _interval(announce, view),
             min_interval=MIN_INTERVAL,
         )
 

@@ -1,0 +1,156 @@
+"""The origin: the platform's own seeder, so that nobody ever depends on other buyers.
+
+It seeds every package that is on sale or that anyone may still open. What is wanted
+is read from the database again and again; what is running is the session's. Each step
+brings the second to the first, so the order of events, restarts and crashes do not
+matter.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from django.utils import timezone
+
+from marketplace.catalog import queries as catalog
+from marketplace.core.errors import MarketplaceError
+from marketplace.distribution.models import OriginState
+from marketplace.distribution.services import torrent_for_origin
+from marketplace.licensing import queries as licensing
+from seeder.session import Session, SessionError, TorrentError, TorrentSnapshot, TorrentState
+
+__all__ = ["STEP_SECONDS", "Origin", "wanted_packages"]
+
+logger = logging.getLogger(__name__)
+
+STEP_SECONDS = 1.0
+RETRY_SECONDS = 60.0  # until a package whose files were missing is tried again
+DATABASE_PAUSE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    state: str
+    peers: int = 0
+    up_rate: int = 0
+    uploaded: int = 0
+
+
+def wanted_packages() -> set[str]:
+    """The ids of the packages that must be there for whoever has bought or will buy them."""
+    on_sale = catalog.on_sale().order_by().values_list("package_id", flat=True)
+    return {package for package in on_sale if package} | licensing.entitled_packages()
+
+
+class Origin:
+    """Keeps `session` seeding what is wanted, and OriginState telling how it goes."""
+
+    def __init__(self, session: Session, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._session = session
+        self._clock = clock
+        self._running: dict[str, str] = {}  # package to info-hash
+        self._retry_at: dict[str, float] = {}
+        self._reported: dict[str, _Report] | None = None
+
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Step until `wait(seconds)` says True, which means stop."""
+        pause = 0.0
+        while not wait(pause):
+            close_old_connections()
+            try:
+                self.step()
+                pause = STEP_SECONDS
+            except DatabaseError as error:
+                # What runs goes on seeding; only news have to wait.
+                logger.warning(
+                    "The database cannot be read (%s); seeding goes on, trying again in %d s.",
+                    type(error).__name__,
+                    DATABASE_PAUSE,
+                )
+                pause = DATABASE_PAUSE
+
+    def step(self) -> None:
+        """Add what is missing, drop what nobody needs, and write down what changed."""
+        wanted = wanted_packages()
+        for package in sorted(self._running.keys() - wanted):
+            self._drop(package)
+            logger.info("Package %s: nobody needs it any more.", package[:12])
+        self._retry_at = {p: at for p, at in self._retry_at.items() if p in wanted}
+        for package in sorted(wanted - self._running.keys()):
+            if self._clock() >= self._retry_at.get(package, 0.0):
+                self._add(package)
+        self._report(wanted)
+
+    def _add(self, package: str) -> None:
+        try:
+            torrent = torrent_for_origin(package_id=package)
+            # Sealing hashed the files, so sizes are checked now and each piece when it is read.
+            info = self._session.add(torrent, Path(settings.STORE_DIR), seed_mode=True)
+        except (SessionError, TorrentError, MarketplaceError) as error:
+            if package not in self._retry_at:
+                logger.error("Package %s cannot be seeded: %s", package[:12], error)  # noqa: TRY400
+            self._retry_at[package] = self._clock() + RETRY_SECONDS
+            return
+        if self._retry_at.pop(package, None) is not None:
+            logger.info("Package %s is whole again.", package[:12])
+        self._running[package] = info.info_hash
+        logger.info("Package %s: seeding %d bytes.", package[:12], info.total)
+
+    def _drop(self, package: str) -> None:
+        try:
+            self._session.remove(self._running.pop(package))
+        except SessionError as error:
+            # It is out of the session's list in any case; its files are only held a while.
+            logger.warning("Package %s is slow to stop: %s", package[:12], error)
+
+    def _report(self, wanted: set[str]) -> None:
+        """Write the rows that differ from what was written last, all in one statement."""
+        now = {package: _Report(state="error") for package in self._retry_at}
+        for torrent in self._session.snapshot():
+            now[torrent.name] = self._look_at(torrent)
+        if self._reported is None:
+            # After a start nothing is known of the rows: those of other packages are old.
+            OriginState.objects.exclude(package_id__in=wanted).delete()
+            self._reported = {}
+        elif gone := self._reported.keys() - now.keys():
+            OriginState.objects.filter(package_id__in=gone).delete()
+        changed = {p: report for p, report in now.items() if self._reported.get(p) != report}
+        at = timezone.now()
+        if changed:
+            OriginState.objects.bulk_create(
+                [
+                    OriginState(
+                        package_id=package,
+                        state=report.state,
+                        peers=report.peers,
+                        up_rate=report.up_rate,
+                        uploaded_bytes=report.uploaded,
+                        updated_at=at,
+                    )
+                    for package, report in changed.items()
+                ],
+                update_conflicts=True,
+                unique_fields=["package"],
+                update_fields=["state", "peers", "up_rate", "uploaded_bytes", "updated_at"],
+            )
+        self._reported = now
+
+    def _look_at(self, torrent: TorrentSnapshot) -> _Report:
+        if torrent.state is TorrentState.ERROR and torrent.name in self._running:
+            # Taken out, it is tried again later, when its files may have been restored.
+            logger.error("Package %s has stopped: %s", torrent.name[:12], torrent.error)
+            self._drop(torrent.name)
+            self._retry_at[torrent.name] = self._clock() + RETRY_SECONDS
+        return _Report(
+            state=torrent.state.value,
+            peers=torrent.peers,
+            up_rate=torrent.up_rate,
+            uploaded=torrent.uploaded,
+        )
