@@ -7,12 +7,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from drm.encoding import from_b64u, parse_object
 from drm.keys import ContentKey, IdentityKey, SealingKey
-from drm.licence import DeviceKeys, issue_licence
+from drm.licence import DeviceKeys, OpenedLicence, issue_licence, open_licence
 from drm.manifest import FileEntry, Manifest, package_id, read_manifest, sign_manifest
 from drm.package import SealedPackage, make_manifest, seal_files
 from drm.rights import Rights
+from drm.signed import sign
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -114,3 +117,25 @@ def licence_for(
         expires=expires,
         links={"status": "https://shop.example/api/v1/licences/1/status"},
     )
+
+
+def opened(jws: str, shelf: Shelf, **changes: Any) -> OpenedLicence:
+    arguments: dict[str, Any] = {
+        "issuer_public": ISSUER.public,
+        "identity": DEVICE.public,
+        "sealing_key": DEVICE_SEALING,
+        "package_id": shelf.package_id,
+        "manifest": shelf.manifest,
+        "now": NOW,
+        "action": "play",
+    }
+    return open_licence(jws, **(arguments | changes))
+
+
+def claims_of(jws: str) -> dict[str, Any]:
+    return parse_object(from_b64u(jws.split(".")[1]))
+
+
+def signed_again(claims: dict[str, Any], **changes: Any) -> str:
+    """What an issuer would have to sign to say something else with the same wrapped key."""
+    return sign(claims | changes, key=ISSUER, kind="geobuk-licence+jws")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drm.encoding import b64u
 from drm.errors import AuthenticationError, FormatError, KeyMismatchError, UnsupportedError
 from drm.manifest import (
     FileEntry,
@@ -250,8 +251,6 @@ def test_a_manifest_of_another_shop_is_refused(shelf: Shelf) -> None:
 
 
 def claims_of(manifest: Manifest) -> dict[str, object]:
-    from drm.encoding import b64u
-
     return {
         "v": 1,
         "seal_id": manifest.seal_id,

@@ -1,0 +1,87 @@
+"""The names that others build on; whoever changes one changes this list on purpose."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest
+
+import drm
+from drm.errors import DrmError
+
+NAMES = {
+    "custody": "unwrap_key unwrap_seed wrap_key wrap_seed",
+    "encoding": "b64u canonical_json from_b64u member parse_object time_from time_to_claim",
+    "errors": (
+        "AuthenticationError DrmError ExpiredError FormatError KeyMismatchError "
+        "LicenceRefusedError NotYetValidError OtherContentError OtherDeviceError RevokedError "
+        "RightAbsentError UnsupportedError"
+    ),
+    "escrow": "MINIMUM_PASSPHRASE lock unlock",
+    "hpke": "seal unseal",
+    "issuer": "IssuerCertificate find_issuer sign_issuer_certificate verify_issuer_certificate",
+    "keys": (
+        "ContentKey IdentityKey IdentityPublicKey SealingKey SealingPublicKey "
+        "sign_sealing_key verify_sealing_key"
+    ),
+    "licence": "DeviceKeys LicenceClaims OpenedLicence issue_licence open_licence peek_licence",
+    "manifest": (
+        "DETAILS_INDEX FileEntry Manifest SealedFile associated_data check_entry check_key "
+        "open_details package_id read_manifest seal_details sign_manifest"
+    ),
+    "merkle": "FileHash FileHasher LEAF_SIZE hash_leaves",
+    "package": (
+        "SealedPackage associated_data choose_piece_length make_manifest open_file seal_files"
+    ),
+    "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
+    "rights": "Action Rights decide",
+    "signed": "MAX_DOCUMENT_SIZE key_hint require_version sign verify verify_own_key",
+    "status": "STATUSES Status sign_status verify_status",
+    "stream": (
+        "SEGMENT_SIZE StreamReader StreamSealer ciphertext_size encrypt open_reader "
+        "plaintext_size read_fully"
+    ),
+}
+
+
+def test_every_module_is_listed() -> None:
+    assert {module.name for module in pkgutil.iter_modules(drm.__path__)} == set(NAMES)
+
+
+@pytest.mark.parametrize("module", sorted(NAMES))
+def test_public_names_are_pinned(module: str) -> None:
+    loaded = importlib.import_module(f"drm.{module}")
+
+    assert sorted(loaded.__all__) == sorted(NAMES[module].split())
+    for name in loaded.__all__:
+        assert hasattr(loaded, name)
+
+
+def test_codes_and_sentences_of_errors_are_pinned() -> None:
+    errors = importlib.import_module("drm.errors")
+    codes = {}
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        if kind in (DrmError, errors.LicenceRefusedError):
+            continue
+        try:
+            error = kind()
+        except TypeError:
+            error = kind("A sentence.")
+        assert str(error) == error.message
+        assert error.message.endswith(".")
+        codes[name] = error.code
+
+    assert codes == {
+        "AuthenticationError": "bad_signature",
+        "ExpiredError": "expired",
+        "FormatError": "bad_format",
+        "KeyMismatchError": "wrong_key",
+        "NotYetValidError": "not_yet_valid",
+        "OtherContentError": "other_content",
+        "OtherDeviceError": "other_device",
+        "RevokedError": "revoked",
+        "RightAbsentError": "right_absent",
+        "UnsupportedError": "unsupported",
+    }

@@ -1,0 +1,293 @@
+"""Writes the golden vectors of docs/format-v1.md, once: `python -m tests.vectors.make`.
+
+Each file is one case with one outcome. Files that exist stay as they are: a vector is never
+made again to let a test pass. Streams are sealed by Tink and HPKE by cryptography, so that the
+vectors do not merely repeat what drm does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, keywrap
+from cryptography.hazmat.primitives import hpke as other
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from drm.encoding import b64u, canonical_json
+from drm.issuer import sign_issuer_certificate
+from drm.keys import sign_sealing_key
+from drm.manifest import associated_data
+from drm.proof import create_proof
+from drm.signed import sign
+from drm.status import sign_status
+from tests.drm.house import (
+    DEVICE,
+    DEVICE_SEALING,
+    HOUR,
+    ISSUER,
+    KEY,
+    NOW,
+    OTHER_KEY,
+    ROOT,
+    STRANGER,
+    Shelf,
+    pattern,
+    seal,
+)
+from tests.drm.tinkery import Kept, tink_streams
+
+FOLDER = Path(__file__).parent
+SEAL_ID = bytes(range(16)).hex()
+STREAM_SIZES = {"empty": 0, "one-byte": 1, "first-segment-full": 65480, "two-segments": 65481}
+MASTER = bytes(range(100, 132))
+
+
+def streams() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Streams by Tink, and what was done to them."""
+    ad = associated_data(SEAL_ID, 0)
+    sealed: dict[str, bytes] = {}
+    for name, size in STREAM_SIZES.items():
+        sink = Kept()
+        with tink_streams().new_encrypting_stream(sink, ad) as stream:
+            stream.write(pattern(size, "vector"))
+        sealed[name] = sink.kept
+        yield f"stream-{name}", stream_case(sink.kept, plain_size=size)
+    two = sealed["two-segments"]
+    yield "stream-cut-at-segment", stream_case(two[:65536], outcome="bad_signature")
+    yield "stream-appended", stream_case(two + b"\x00", outcome="bad_signature")
+    yield "stream-size-of-none", stream_case(sealed["one-byte"][:55], outcome="bad_format")
+    changed = bytearray(sealed["one-byte"])
+    changed[-1] ^= 1
+    yield "stream-changed-tag", stream_case(bytes(changed), outcome="bad_signature")
+    yield (
+        "stream-other-file",
+        stream_case(sealed["one-byte"], outcome="bad_signature") | {"index": 1},
+    )
+    yield (
+        "stream-other-key",
+        stream_case(sealed["one-byte"], outcome="bad_signature") | {"key": b64u(OTHER_KEY.value)},
+    )
+
+
+def stream_case(cipher: bytes, *, outcome: str = "ok", plain_size: int = 0) -> dict[str, Any]:
+    """A stream under KEY as file 0 of SEAL_ID."""
+    case: dict[str, Any] = {
+        "kind": "stream",
+        "outcome": outcome,
+        "key": b64u(KEY.value),
+        "seal_id": SEAL_ID,
+        "index": 0,
+        "ciphertext": b64u(cipher),
+    }
+    if outcome == "ok":
+        plain = pattern(plain_size, "vector")
+        case |= {"plain_size": plain_size, "plain_sha256": hashlib.sha256(plain).hexdigest()}
+    return case
+
+
+def manifests(shelf: Shelf) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One package of two files, and manifests that are refused."""
+    case = {
+        "kind": "manifest",
+        "outcome": "ok",
+        "issuer_public": b64u(ISSUER.public.to_bytes()),
+        "key": b64u(KEY.value),
+        "manifest": shelf.jws.decode(),
+        "package_id": shelf.package_id,
+        "entries": [[e.name, e.media_type, e.size] for e in shelf.sealed.entries],
+        "files": [
+            {"ciphertext": b64u(cipher), "plain": b64u(plain), "root": b64u(file.root)}
+            for cipher, plain, file in zip(
+                shelf.ciphertexts, PLAINS, shelf.manifest.files, strict=True
+            )
+        ],
+    }
+    yield "manifest", case
+    yield "manifest-other-key", case | {"outcome": "wrong_key", "key": b64u(OTHER_KEY.value)}
+    yield (
+        "manifest-other-issuer",
+        case | {"outcome": "bad_signature", "issuer_public": b64u(STRANGER.public.to_bytes())},
+    )
+
+
+PLAINS = [pattern(1000, "vector 0"), b"second file"]
+
+
+def licences(shelf: Shelf) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Licences whose key the other library wrapped."""
+    base = {
+        "v": 1,
+        "id": "11111111-2222-3333-4444-555555555555",
+        "issuer": "거북 상점",
+        "iat": int(NOW.timestamp()),
+        "nbf": None,
+        "exp": None,
+        "sub": "buyer-1",
+        "device": DEVICE.public.thumbprint,
+        "content": {
+            "package": shelf.package_id,
+            "version": 1,
+            "key_commitment": b64u(KEY.commitment(shelf.manifest.seal_id)),
+        },
+        "rights": {"play": True, "save": False},
+        "links": {"status": "https://shop.example/api/v1/licences/1/status"},
+    }
+    rental = {"nbf": int(NOW.timestamp()), "exp": int((NOW + HOUR).timestamp())}
+    yield "licence", licence_case(shelf, base)
+    yield "licence-save-denied", licence_case(shelf, base, "right_absent") | {"action": "save"}
+    yield "licence-rental", licence_case(shelf, base | rental)
+    late = int((NOW + HOUR).timestamp())
+    yield "licence-expired", licence_case(shelf, base | rental, "expired") | {"now": late}
+    early = int(NOW.timestamp()) - 1
+    yield "licence-early", licence_case(shelf, base | rental, "not_yet_valid") | {"now": early}
+    device = {"device": STRANGER.public.thumbprint}
+    yield "licence-other-device", licence_case(shelf, base | device, "other_device")
+    content = {"content": base["content"] | {"package": "00" * 32}}  # type: ignore[operator]  # a dict
+    yield "licence-other-content", licence_case(shelf, base | content, "other_content")
+    yield "licence-version-2", licence_case(shelf, base | {"v": 2}, "unsupported")
+    yield "licence-critical", licence_case(shelf, base | {"crit": ["lease"]}, "unsupported")
+    moved = licence_case(shelf, base, "wrong_key")
+    moved["licence"] = licence_jws(base, signed=base | {"sub": "buyer-2"})
+    yield "licence-key-moved", moved
+    wrong = licence_case(shelf, base, "wrong_key")
+    wrong["licence"] = licence_jws(base, key=OTHER_KEY.value)
+    yield "licence-other-key", wrong
+    forged = licence_case(shelf, base, "bad_signature")
+    forged["issuer_public"] = b64u(STRANGER.public.to_bytes())
+    yield "licence-other-issuer", forged
+
+
+def licence_case(shelf: Shelf, claims: dict[str, Any], outcome: str = "ok") -> dict[str, Any]:
+    """A licence with `claims`, asked to play at NOW on DEVICE."""
+    return {
+        "kind": "licence",
+        "outcome": outcome,
+        "issuer_public": b64u(ISSUER.public.to_bytes()),
+        "identity_public": b64u(DEVICE.public.to_bytes()),
+        "sealing_key": b64u(DEVICE_SEALING.to_bytes()),
+        "manifest": shelf.jws.decode(),
+        "manifest_issuer_public": b64u(ISSUER.public.to_bytes()),
+        "now": int(NOW.timestamp()),
+        "action": "play",
+        "licence": licence_jws(claims),
+        "content_key": b64u(KEY.value),
+    }
+
+
+def licence_jws(
+    claims: dict[str, Any], *, signed: dict[str, Any] | None = None, key: bytes = KEY.value
+) -> str:
+    """Wrap `key` under `claims`, and sign it under `signed`."""
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(canonical_json(claims))
+    suite = other.Suite(other.KEM.X25519, other.KDF.HKDF_SHA256, other.AEAD.AES_256_GCM)
+    public = X25519PublicKey.from_public_bytes(DEVICE_SEALING.public.to_bytes())
+    message = suite.encrypt(key, public, info=b"geobuk-licence-v1" + digest.finalize())
+    wrapped = {"suite": "X25519", "enc": b64u(message[:32]), "ct": b64u(message[32:])}
+    return sign(
+        (signed or claims) | {"wrapped_key": wrapped},
+        key=ISSUER,
+        kind="geobuk-licence+jws",
+        header={"kid": ISSUER.public.thumbprint},
+    )
+
+
+def words() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Status, certificate, proof, sealing key, commitment and custody."""
+    status = sign_status(
+        issuer=ISSUER,
+        kid=ISSUER.public.thumbprint,
+        licence_id="licence 1",
+        status="revoked",
+        message="환불되었습니다.",
+        now=NOW,
+        updated=NOW - HOUR,
+        nonce="0123456789abcdef",
+    )
+    case = {
+        "kind": "status",
+        "outcome": "ok",
+        "issuer_public": b64u(ISSUER.public.to_bytes()),
+        "licence_id": "licence 1",
+        "nonce": "0123456789abcdef",
+        "jws": status,
+        "status": "revoked",
+        "message": "환불되었습니다.",
+    }
+    yield "status-revoked", case
+    yield "status-stale", case | {"outcome": "bad_signature", "nonce": "fedcba9876543210"}
+    certificate = sign_issuer_certificate(
+        root=ROOT, issuer_public=ISSUER.public, not_before=NOW, not_after=NOW + timedelta(days=365)
+    )
+    yield (
+        "issuer-certificate",
+        {
+            "kind": "issuer",
+            "outcome": "ok",
+            "root_public": b64u(ROOT.public.to_bytes()),
+            "jws": certificate,
+            "kid": ISSUER.public.thumbprint,
+            "nbf": int(NOW.timestamp()),
+            "exp": int((NOW + timedelta(days=365)).timestamp()),
+        },
+    )
+    url = "https://shop.example/api/v1/me"
+    proof = create_proof(DEVICE, method="GET", url=url, now=NOW, access_token="token")
+    asked = {"kind": "proof", "outcome": "ok", "jws": proof, "method": "GET", "url": url}
+    asked |= {"access_token": "token", "thumbprint": DEVICE.public.thumbprint}
+    yield "proof", asked | {"now": int(NOW.timestamp())}
+    yield "proof-late", asked | {"now": int(NOW.timestamp()) + 61, "outcome": "bad_signature"}
+    yield (
+        "sealing-key",
+        {
+            "kind": "sealing_key",
+            "outcome": "ok",
+            "identity_public": b64u(DEVICE.public.to_bytes()),
+            "sealing_public": b64u(DEVICE_SEALING.public.to_bytes()),
+            "signature": b64u(sign_sealing_key(DEVICE, DEVICE_SEALING.public)),
+        },
+    )
+    salt = bytes.fromhex(SEAL_ID)
+    commitment = HKDF(hashes.SHA256(), 32, salt, b"geobuk-key-commitment-v1").derive(KEY.value)
+    yield (
+        "key-commitment",
+        {
+            "kind": "commitment",
+            "outcome": "ok",
+            "key": b64u(KEY.value),
+            "seal_id": SEAL_ID,
+            "commitment": b64u(commitment),
+        },
+    )
+    info = b"geobuk-custody-content-key-v1\x00package 1"
+    kek = HKDF(hashes.SHA256(), 32, None, info).derive(MASTER)
+    held = {
+        "kind": "custody",
+        "outcome": "ok",
+        "master": b64u(MASTER),
+        "context": b64u(b"package 1"),
+        "wrapped": b64u(keywrap.aes_key_wrap(kek, KEY.value)),
+        "key": b64u(KEY.value),
+    }
+    yield "custody", held
+    yield "custody-other-row", held | {"context": b64u(b"package 2"), "outcome": "wrong_key"}
+
+
+def main() -> None:
+    """Write the vectors that are not there yet."""
+    shelf = seal(PLAINS)
+    for cases in (streams(), manifests(shelf), licences(shelf), words()):
+        for name, case in cases:
+            path = FOLDER / f"{name}.json"
+            if not path.exists():
+                path.write_text(json.dumps(case, ensure_ascii=False, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
