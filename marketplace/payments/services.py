@@ -93,7 +93,10 @@ def start_payment(
     except PaymentRefusedError:
         _end(payment.pk, _State.FAILED)
         raise
-    return record(payment.pk, session)
+    payment = record(payment.pk, session)
+    if payment.state != _State.OPEN:  # it was ended while Stripe was asked
+        raise PaymentClosedError(_("This payment is over. Start again from the listing."))
+    return payment
 
 
 def refresh_payment(*, order_id: uuid.UUID, now: dt.datetime) -> None:

@@ -1,7 +1,7 @@
 """Levers for tests and demonstrations, under /_test/: JSON in, JSON out.
 
 POST   /_test/rules          {"type": "checkout.*", "action": "twice|late|never|hold", "seconds": 5}
-DELETE /_test/rules          forget rules, planned failures and held deliveries
+DELETE /_test/rules          forget rules, planned failures and held deliveries; the time is right
 POST   /_test/release        {"order": "given|reverse"}: post the held deliveries one after another
 POST   /_test/fail_next      {"count": 1, "status": 500, "when": "before|after", "path": "/v1/"}
 GET    /_test/deliveries     every delivery: event, type, endpoint, state, attempts, last status
@@ -67,6 +67,7 @@ def _add_rule(world: World, data: dict[str, Any]) -> dict[str, Any]:
 def _forget(world: World) -> dict[str, Any]:
     world.store.set("rules", [])
     world.store.set("fail_next", None)
+    world.store.set("clock_offset", 0)
     for delivery in world.store.deliveries(state="held"):
         world.store.update_delivery(
             delivery.id, state="dropped", attempts=delivery.attempts, due=0, last_status=None

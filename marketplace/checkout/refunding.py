@@ -1,0 +1,54 @@
+"""Giving a buyer's money back, by the seller or the operator."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from django.utils.translation import gettext as _
+
+from marketplace.accounts.types import User
+from marketplace.checkout.errors import RefundNotPossibleError
+from marketplace.checkout.settling import settle_order
+from marketplace.orders import queries as order_queries
+from marketplace.orders.types import Order
+from marketplace.payments import services as payments
+
+__all__ = ["order_to_refund", "refund_order"]
+
+
+def order_to_refund(order_id: uuid.UUID, by: User) -> Order:
+    """An order that `by` may refund: a sale of their own, or any for the operator.
+
+    Raises OrderNotFoundError, RefundNotPossibleError.
+    """
+    order = order_queries.order_for_sale(order_id, by)
+    if order.state == Order.State.REFUNDED:
+        raise RefundNotPossibleError(
+            _("This order was refunded already; nothing is left to give back.")
+        )
+    if order.state != Order.State.PAID:
+        raise RefundNotPossibleError(
+            _("This order was not paid, so there is nothing to give back.")
+        )
+    if order.price_minor == 0:
+        raise RefundNotPossibleError(_("This was free, so there is nothing to give back."))
+    return order
+
+
+def refund_order(*, order_id: uuid.UUID, by: User, reason: str, now: dt.datetime) -> Order:
+    """Give all the money back; when it is on its way, access ends.
+
+    Asked twice, it refunds once. Returns the order: still paid while the refund is
+    pending. Raises OrderNotFoundError, RefundNotPossibleError, PaymentsUnavailableError
+    (asking again is safe), RefundRefusedError; then access stays as it was.
+    """
+    order = order_queries.order_for_sale(order_id, by)
+    if order.state == Order.State.PAID:
+        # A part may have gone back at Stripe's own dashboard; only the rest is left.
+        order = settle_order(order_id=order.pk, now=now)
+    if order.state == Order.State.REFUNDED:
+        return order  # the second of two clicks, or it was done at Stripe
+    order = order_to_refund(order_id, by)
+    payments.refund_payment(order_id=order.pk, reason=reason)
+    return settle_order(order_id=order.pk, now=now)

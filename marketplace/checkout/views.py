@@ -1,0 +1,124 @@
+"""The pages of a purchase: before paying, after paying."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from marketplace.accounts.types import User
+from marketplace.catalog.types import Listing
+from marketplace.checkout import services
+from marketplace.checkout.access import person
+from marketplace.checkout.errors import TermsChangedError
+from marketplace.core.errors import MarketplaceError
+from marketplace.licensing import queries as licensing
+from marketplace.orders import queries as orders
+from marketplace.orders.errors import AlreadyOwnedError, OwnListingError
+from marketplace.orders.types import Order
+from marketplace.packaging import queries as packaging
+from marketplace.payments import queries as payments
+from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
+
+__all__ = ["buy", "order"]
+
+logger = logging.getLogger(__name__)
+
+ASK_STRIPE_EVERY = 2  # seconds, for one order, however often its page is polled
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def buy(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
+    """What you get, where it opens and what it costs; pressed, on to the hosted page."""
+    buyer = person(request)
+    if licensing.owns(buyer, listing_id):
+        return _owned(request)
+    if request.method == "POST":
+        return _start(request, buyer, listing_id)
+    listing = services.listing_to_buy(listing_id, buyer)
+    if "cancelled" in request.GET:
+        messages.info(request, _("You came back without paying. Nothing was charged."))
+    return _buy_page(request, buyer, listing)
+
+
+def _start(request: HttpRequest, buyer: User, listing_id: uuid.UUID) -> HttpResponse:
+    try:
+        started = services.start_checkout(
+            buyer=buyer,
+            listing_id=listing_id,
+            seen=request.POST.get("seen", ""),
+            site=f"{request.scheme}://{request.get_host()}",
+            language=get_language() or "en",
+            now=timezone.now(),
+        )
+    except AlreadyOwnedError:
+        return _owned(request)
+    except (TermsChangedError, OwnListingError) as error:
+        listing = services.listing_to_buy(listing_id, buyer)
+        return _buy_page(request, buyer, listing, alert=str(error), status=409)
+    except (PaymentsUnavailableError, PaymentRefusedError) as error:
+        listing = services.listing_to_buy(listing_id, buyer)
+        return _buy_page(request, buyer, listing, alert=str(error), status=503)
+    return redirect(started.pay_url or reverse("checkout:order", args=[started.order.pk]))
+
+
+def _buy_page(
+    request: HttpRequest, buyer: User, listing: Listing, *, alert: str = "", status: int = 200
+) -> HttpResponse:
+    files = list(packaging.files(listing.package_id)) if listing.package_id else []
+    begun = orders.live_order(buyer, listing.pk)
+    is_own = listing.seller_id == buyer.pk
+    context = {
+        "listing": listing,
+        "files": files,
+        "playable": [file for file in files if packaging.playable(file.media_type)],
+        "others": [file for file in files if not packaging.playable(file.media_type)],
+        "seen": orders.terms_of(listing).token if listing.package_id else "",
+        "begun": begun,
+        "changed": begun and not is_own and orders.terms_of(begun) != orders.terms_of(listing),
+        "is_own": is_own,
+        "alert": alert,
+    }
+    return render(request, "checkout/buy.html", context, status=status)
+
+
+def _owned(request: HttpRequest) -> HttpResponse:
+    messages.info(request, _("You own this already. It is in your library."))
+    return redirect("library:index")
+
+
+@login_required
+@never_cache
+@require_safe
+def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """The page Stripe returns to, and the receipt; while it is pending, it asks again."""
+    shown = orders.order_of(person(request), order_id)
+    if shown.state in (Order.State.PENDING, Order.State.EXPIRED):
+        shown = _settled(shown)
+    context = {"order": shown, "outcome": payments.outcome_of(order_id)}
+    template = "checkout/_order.html" if request.htmx else "checkout/order.html"  # type: ignore[attr-defined]  # set by django_htmx
+    return render(request, template, context)
+
+
+def _settled(shown: Order) -> Order:
+    """The order after a look at Stripe; where that fails, as it was: the webhook comes too."""
+    if not cache.add(f"settle-order:{shown.pk}", 1, ASK_STRIPE_EVERY):
+        return shown
+    try:
+        return services.settle_order(order_id=shown.pk, now=timezone.now())
+    except MarketplaceError as error:
+        logger.warning("order %s could not be settled: %s", shown.number, error)
+        return shown
