@@ -38,6 +38,7 @@ from marketplace.packaging.models import PackageDraft, Upload
 __all__ = [
     "begin_upload",
     "expires_at",
+    "find_open_upload",
     "find_upload",
     "finish_upload",
     "move_upload",
@@ -92,6 +93,13 @@ def find_upload(*, owner: User, upload_id: uuid.UUID, now: dt.datetime) -> Uploa
     expiry = expires_at(upload)
     if expiry is not None and expiry <= now:
         raise UploadNotFoundError(str(upload_id))
+    return upload
+
+
+def find_open_upload(*, owner: User, upload_id: uuid.UUID, now: dt.datetime) -> Upload:
+    """As find_upload, to write to it. Raises DraftClosedError too."""
+    upload = find_upload(owner=owner, upload_id=upload_id, now=now)
+    require_open(upload.draft)
     return upload
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import uuid
+from collections.abc import Callable
 
 from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
@@ -160,7 +161,7 @@ async def _create(request: Request) -> Response:
 
 
 async def _head(request: Request, upload_id: uuid.UUID) -> Response:
-    upload = await _find(request, upload_id)
+    upload = await _find(request, upload_id, service.find_upload)
     offset = await asyncio.to_thread(service.offset_of, upload)
     if offset == upload.size and upload.completed_at is None:
         # All bytes had come when the server ended, before it could write that down.
@@ -184,8 +185,7 @@ async def _patch(request: Request, upload_id: uuid.UUID) -> Response:
         raise Refusal(415, _("The body must be %(type)s.") % {"type": BODY_TYPE})
     offset = request.integer("upload-offset")
     checksum = Checksum.asked_for(request.headers.get("upload-checksum"))
-    upload = await _find(request, upload_id)
-    service.require_open(upload.draft)
+    upload = await _find(request, upload_id, service.find_open_upload)
     async with held(upload_path(upload.draft_id, upload.pk)) as file:
         if file.offset != offset:
             raise UploadOffsetError(
@@ -203,8 +203,8 @@ async def _delete(request: Request, upload_id: uuid.UUID) -> Response:
     return Response(204)
 
 
-async def _find(request: Request, upload_id: uuid.UUID) -> Upload:
-    upload: Upload = await database_sync_to_async(service.find_upload)(
+async def _find(request: Request, upload_id: uuid.UUID, find: Callable[..., Upload]) -> Upload:
+    upload: Upload = await database_sync_to_async(find)(
         owner=request.user, upload_id=upload_id, now=timezone.now()
     )
     return upload
