@@ -252,7 +252,7 @@ def _copy_listening(alert: Any) -> Event | None:
 
 
 def _copy_listen_failed(alert: Any) -> Event:
-    return ListenFailed(str(alert.listen_interface), alert.error.message())
+    return ListenFailed(str(alert.listen_interface()), alert.error.message())
 
 
 def _copy_resume(alert: Any) -> Event:
@@ -271,7 +271,7 @@ def _copy_file_error(alert: Any) -> Event:
 
 def _copy_tracker_error(alert: Any) -> Event:
     # `failure reason` of the tracker's answer, or else what the network said.
-    return TrackerFailed(_hash_of(alert), alert.failure_reason or alert.error.message())
+    return TrackerFailed(_hash_of(alert), alert.failure_reason() or alert.error.message())
 
 
 _COPIERS: dict[type, Callable[[Any], Event | None]] = {

@@ -59,7 +59,8 @@ class TrackedTorrent:
         self.info = info
         self.announce = info.announce
         self.save_path = save_path
-        self.paths = [save_path / info.name / file.name for file in info.files]
+        self.folder = save_path / info.name
+        self.paths = [self.folder / file.name for file in info.files]
         self.seed_mode = seed_mode
         self.handle: Any = None
         self.status: TorrentStatus | None = None
@@ -71,6 +72,10 @@ class TrackedTorrent:
         self.saved = False
         self.saving = Saving.IDLE
         self._again = False
+        # libtorrent calls a torrent finished up to 22 ms before another reader can see
+        # its last pieces, so what is finished counts as being checked until a flush.
+        self._ends_unflushed = False
+        self._flush_covers_end = False
 
     @property
     def settled(self) -> bool:
@@ -83,12 +88,20 @@ class TrackedTorrent:
             self._again = True
             return
         self.saving = Saving.FLUSHING
+        self._flush_covers_end = self._ends_unflushed
         flush()
+
+    def finished(self, flush: Callable[[], None]) -> None:
+        """The last piece came: it is seeding once that piece is on the disk."""
+        self._ends_unflushed = True
+        self.ask_to_save(flush)
 
     def flushed(self) -> bool:
         """The cache is flushed: say whether resume data should be asked for now."""
         if self.saving is not Saving.FLUSHING:
             return False
+        if self._flush_covers_end:
+            self._ends_unflushed = False
         self.saving = Saving.SAVING
         return True
 
@@ -103,11 +116,12 @@ class TrackedTorrent:
     def snapshot(self) -> TorrentSnapshot:
         """Give what is known now; before the first status it counts as being checked."""
         status = self.status or _unknown(self.info.info_hash)
-        complete = status.state is TorrentState.SEEDING
+        state = self._state(status)
+        complete = state is TorrentState.SEEDING
         return TorrentSnapshot(
             name=self.info.name,
             info_hash=self.info.info_hash,
-            state=status.state,
+            state=state,
             done=self.info.total if complete else min(status.done, self.info.total),
             total=self.info.total,
             down_rate=status.down_rate,
@@ -121,12 +135,17 @@ class TrackedTorrent:
             tracker_error=self.tracker_error,
         )
 
+    def _state(self, status: TorrentStatus) -> TorrentState:
+        if status.state is TorrentState.SEEDING and self._ends_unflushed:
+            return TorrentState.CHECKING
+        return status.state
+
     def _error(self, status: TorrentStatus) -> str:
         if status.state is not TorrentState.ERROR:
             return ""
         reason = status.error or self.fault or "unknown reason"
         return (
-            f"The files in {self.save_path / self.info.name} cannot be read or written ({reason}). "
+            f"The files in {self.folder} cannot be read or written ({reason}). "
             "Free space or check the disk, then resume."
         )
 
