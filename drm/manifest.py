@@ -18,7 +18,7 @@ from typing import Any, Final
 from drm.encoding import b64u, canonical_json, from_b64u, member, parse_object
 from drm.errors import AuthenticationError, FormatError, KeyMismatchError
 from drm.keys import ContentKey, IdentityKey, IdentityPublicKey
-from drm.signed import MAX_DOCUMENT_SIZE, require_version, sign, verify
+from drm.signed import require_version, sign, verify
 from drm.stream import SEGMENT_SIZE, ciphertext_size, encrypt, open_reader, plaintext_size
 
 __all__ = [
@@ -59,6 +59,7 @@ DETAILS_INDEX: Final = 0xFFFFFFFF
 MAX_FILES: Final = 10_000
 MAX_NAME_BYTES: Final = 1024
 MAX_MEDIA_TYPE: Final = 255
+MAX_DETAILS_SIZE: Final = 4 * 2**20
 MAX_PIECE_LENGTH: Final = 2**27
 _HIDDEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control, half a character, line breaks
 _BIDI_CONTROLS: Final = frozenset(
@@ -109,6 +110,7 @@ class Manifest:
         for file in self.files:
             plaintext_size(file.size)
         plaintext_size(len(self.details))
+        _require(len(self.details) <= MAX_DETAILS_SIZE, "list of names")
 
     @property
     def size(self) -> int:
@@ -183,7 +185,7 @@ def seal_details(entries: Sequence[FileEntry], *, seal_id: str, key: ContentKey)
         key=key,
         associated_data=associated_data(seal_id, DETAILS_INDEX),
     )
-    _require(sink.tell() <= MAX_DOCUMENT_SIZE // 4, "list of names")
+    _require(sink.tell() <= MAX_DETAILS_SIZE, "list of names")
     return sink.getvalue()
 
 
