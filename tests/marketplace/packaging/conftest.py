@@ -42,12 +42,14 @@ def draft(seller: User) -> PackageDraft:
 
 @pytest.fixture
 def add(draft: PackageDraft, seller: User) -> Callable[..., Upload]:
-    """Put a whole file into the draft."""
+    """Put a whole file into the draft, or into another one of the seller."""
 
-    def add_file(name: str = "song.flac", data: bytes = FLAC) -> Upload:
+    def add_file(
+        name: str = "song.flac", data: bytes = FLAC, *, into: PackageDraft = draft
+    ) -> Upload:
         return services.add_file(
             owner=seller,
-            draft_id=draft.pk,
+            draft_id=into.pk,
             name=name,
             source=io.BytesIO(data),
             size=len(data),

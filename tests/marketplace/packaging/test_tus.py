@@ -12,6 +12,7 @@ import unicodedata
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -23,6 +24,7 @@ from pytest_django import Settings
 
 from marketplace.accounts.models import User
 from marketplace.packaging import files, services, uploads
+from marketplace.packaging.errors import UploadNotFoundError
 from marketplace.packaging.models import PackageDraft, Upload
 from tests.marketplace.packaging.conftest import FLAC
 from tests.marketplace.packaging.tus_client import Answer, TusClient, cookie_of, encode_metadata
@@ -140,7 +142,7 @@ async def test_bytes_on_disk_count_though_the_server_died_before_it_wrote_that_d
         ({"origin": "http://evil.example", "host": "evil.example"}, 403),
         ({"upload_length": ""}, 400),
         ({"upload_length": "-1"}, 400),
-        ({"upload_length": "٣"}, 400),
+        ({"upload_length": "²"}, 400),
         ({"upload_length": "9" * 19}, 400),
         ({"upload_length": "0"}, 422),
         ({"upload_length": str(50 * 1024**3 + 1)}, 413),
@@ -152,12 +154,12 @@ async def test_bytes_on_disk_count_though_the_server_died_before_it_wrote_that_d
     ],
 )
 async def test_an_upload_that_cannot_be_begun_leaves_nothing(
-    tus: TusClient, draft: PackageDraft, change: dict[str, str], status: int
+    tus: TusClient, draft: PackageDraft, change: dict[str, Any], status: int
 ) -> None:
     headers = {
         "upload_length": "10",
         "upload_metadata": encode_metadata(filename="a.mp4", draft=str(draft.pk)),
-        **{k: v.encode().decode("latin-1") if isinstance(v, str) else v for k, v in change.items()},
+        **change,
     }
 
     answer = await tus.ask("POST", "/uploads/", **headers)
@@ -231,7 +233,7 @@ async def test_unknown_addresses_and_methods(tus: TusClient, nobody: uuid.UUID) 
     ],
 )
 async def test_a_patch_that_does_not_fit_changes_nothing(
-    tus: TusClient, draft: PackageDraft, headers: dict[str, str], status: int
+    tus: TusClient, draft: PackageDraft, headers: dict[str, Any], status: int
 ) -> None:
     path = await tus.begin(draft.pk, 10)
     await tus.patch(path, 0, b"abc")
@@ -412,7 +414,7 @@ async def test_an_upload_that_nobody_continues_expires(
     assert patched is not None
     assert patched.headers["upload-expires"].endswith("GMT")
     assert await sync_to_async(services.sweep_uploads)(now=soon) == 0
-    with pytest.raises(uploads.UploadNotFoundError):
+    with pytest.raises(UploadNotFoundError):
         await sync_to_async(uploads.find_upload)(owner=seller, upload_id=upload.pk, now=late)
     assert await sync_to_async(services.sweep_uploads)(now=late) == 1
     assert await _count() == 0
