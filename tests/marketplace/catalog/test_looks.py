@@ -1,0 +1,110 @@
+"""The shop in a real browser: reachable by keyboard, no wider than a small phone, axe content."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.marketplace.catalog.making import make_details, make_seller, put_on_sale
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+AXE = Path(settings.BASE_DIR) / "node_modules" / "axe-core" / "axe.min.js"
+LONG = "아주아주긴제목" * 20
+SMALL_PHONE = 320
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium is not None, "Chromium is not installed: apt-get install chromium"
+    # Playwright keeps an event loop in this thread, where Django refuses its database.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def addresses() -> list[str]:
+    details = make_details(
+        title=LONG, description=f"# {LONG}\n\n| a | b |\n|-|-|\n| {LONG} | b |", tags=("피아노",)
+    )
+    listing = put_on_sale(
+        make_seller("긴이름" * 20), details, files=((f"{LONG}.flac", "audio/flac", 30_000_000),)
+    )
+    return [
+        "/",
+        "/c/music/",
+        "/t/피아노/",
+        f"/s/{listing.seller.seller.slug}/",
+        "/search/?q=고래",
+        f"/l/{listing.pk}/",
+        "/no/such/page/",
+    ]
+
+
+def _open(browser: Browser, width: int, **options: Any) -> Page:
+    return browser.new_page(viewport={"width": width, "height": 800}, **options)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [SMALL_PHONE, 1280])
+def test_axe_finds_nothing_and_nothing_runs_over_the_edge(
+    browser: Browser, live_server: LiveServer, addresses: list[str], width: int, scheme: Any
+) -> None:
+    page = _open(browser, width, color_scheme=scheme, reduced_motion="reduce")
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+
+    for address in addresses:
+        page.goto(live_server.url + address)
+        # evaluate() is outside the page's content security policy; a script tag is not.
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == [], address
+        edge = page.evaluate("document.documentElement.scrollWidth")
+        assert edge <= width, address
+    page.close()
+    assert [text for text in refused if "404" not in text] == []
+
+
+def test_the_menu_of_a_phone_works_by_keyboard(browser: Browser, live_server: LiveServer) -> None:
+    page = _open(browser, SMALL_PHONE)
+    page.goto(live_server.url + "/")
+    menu = page.locator("#site-nav")
+
+    page.get_by_role("button", name="Menu").focus()
+    page.keyboard.press("Enter")
+    assert menu.is_visible()
+    page.keyboard.press("Tab")
+    assert menu.evaluate("menu => menu.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+
+    assert menu.is_hidden()
+    page.close()
+
+
+def test_the_first_tab_offers_the_way_past_the_header(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    page = _open(browser, 1280)
+    page.goto(live_server.url + "/")
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.close()
