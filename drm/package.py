@@ -35,6 +35,7 @@ from drm.stream import (
     StreamSealer,
     open_reader,
     read_fully,
+    write_fully,
 )
 
 __all__ = [
@@ -107,7 +108,7 @@ def seal_files(
             sealer = StreamSealer(key=key, associated_data=associated_data(seal_id, entry.index))
             with open_sink(entry.index) as sink:
                 for batch in _sealed_batches(pool, source, sealer, entry):
-                    sink.write(batch.sealed)
+                    write_fully(sink, batch.sealed)
                     hasher.add_leaves(batch.leaves)
                     written += len(batch.sealed)
                     done += batch.plain

@@ -36,6 +36,7 @@ __all__ = [
     "open_reader",
     "plaintext_size",
     "read_fully",
+    "write_fully",
 ]
 
 SEGMENT_SIZE: Final = 65536  # section 4.1: ciphertext bytes of a segment, tag included
@@ -98,7 +99,7 @@ def encrypt(
         # The last segment is marked, so one block is read ahead.
         following = read_fully(source, sealer.payload(first + BATCH_SEGMENTS))
         size = sealer.seal(block, first=first, last=not following, out=out)
-        sink.write(out[:size])
+        write_fully(sink, out[:size])
         written += size
         if on_segment is not None:
             on_segment(out[:size])
@@ -282,6 +283,15 @@ class StreamReader(io.RawIOBase):
                 "The sealed file ends too early. Check it, or fetch it again."
             )
         return data
+
+
+def write_fully(sink: BinaryIO, data: memoryview) -> None:
+    """Write all of `data`: an unbuffered file on a filling disk takes a part, without a word."""
+    while data:
+        written = sink.write(data)
+        if not written:
+            raise OSError("the file takes no more bytes")
+        data = data[written:]
 
 
 def read_fully(source: BinaryIO, size: int) -> bytes:

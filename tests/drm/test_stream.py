@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -162,6 +163,24 @@ def test_sources_that_read_short_are_read_to_the_end() -> None:
     cipher = sink.getvalue()
     stream = open_reader(Drip(cipher), size=len(cipher), key=KEY, associated_data=AD)
     assert stream.read_at(0, len(plain)) == plain
+
+
+def test_sinks_that_write_short_get_everything() -> None:
+    class Narrow(io.BytesIO):
+        def write(self, data: Any, /) -> int:
+            return super().write(memoryview(data)[:1000])
+
+    class Closed(io.BytesIO):
+        def write(self, data: Any, /) -> int:
+            return 0
+
+    sink = Narrow()
+
+    encrypt(io.BytesIO(pattern(100_000)), sink, key=KEY, associated_data=AD)
+
+    assert reader(sink.getvalue()).read() == pattern(100_000)
+    with pytest.raises(OSError, match="no more"):
+        encrypt(io.BytesIO(b"abc"), Closed(), key=KEY, associated_data=AD)
 
 
 def test_on_segment_sees_the_ciphertext_in_order() -> None:
