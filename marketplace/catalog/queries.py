@@ -20,10 +20,12 @@ from marketplace.core.text import search_form
 __all__ = [
     "categories",
     "category",
+    "listing_by_id",
     "listing_for_view",
     "listings_of",
     "on_sale",
     "own_listing",
+    "preparing",
     "search",
     "tag",
 ]
@@ -57,6 +59,21 @@ def own_listing(listing_id: uuid.UUID, seller: User) -> Listing:
         return _with_all().get(pk=listing_id, seller_id=seller.pk)
     except Listing.DoesNotExist:
         raise ListingNotFoundError(str(listing_id)) from None
+
+
+def listing_by_id(listing_id: uuid.UUID) -> Listing:
+    """A listing, whoever owns it: for jobs. Raises ListingNotFoundError."""
+    try:
+        return Listing.objects.get(pk=listing_id)
+    except Listing.DoesNotExist:
+        raise ListingNotFoundError(str(listing_id)) from None
+
+
+def preparing() -> list[uuid.UUID]:
+    """The listings whose files are being prepared."""
+    return list(
+        Listing.objects.filter(status=Listing.Status.PREPARING).values_list("pk", flat=True)
+    )
 
 
 def listing_for_view(listing_id: uuid.UUID, user: User | AnonymousUser) -> Listing:

@@ -63,14 +63,18 @@ def require_sealable(draft: PackageDraft, *, may_save: bool) -> None:
     player here and buyers may not save it: nobody could open it.
     """
     uploads = list(draft.uploads.all())
-    if not uploads:
+    # A draft that was sealed before the job failed has its files in the package.
+    package = Package.objects.filter(draft=draft).first()
+    files = list(PackageFile.objects.filter(package=package)) if package is not None else []
+    if not uploads and not files:
         raise NoFilesError(_("Add at least one file first."))
     if waiting := [upload.name for upload in uploads if upload.completed_at is None]:
         raise UploadsUnfinishedError(
             _("These files are not complete yet: %(names)s. Resume or remove them.")
             % {"names": ", ".join(waiting)}
         )
-    silent = [upload.name for upload in uploads if upload.media_type not in PLAYABLE]
+    every = [(file.name, file.media_type) for file in (*uploads, *files)]
+    silent = [name for name, media_type in every if media_type not in PLAYABLE]
     if silent and not may_save:
         raise SaveRequiredError(
             ngettext(
@@ -93,8 +97,8 @@ def queue_sealing(*, draft_id: uuid.UUID, owner: User, may_save: bool) -> bool:
     draft = lock_draft(draft_id)
     if draft.state in (State.QUEUED, State.SEALING, State.SEALED):
         return False
-    if not hasattr(draft, "package"):
-        require_sealable(draft, may_save=may_save)
+    require_sealable(draft, may_save=may_save)
+    if draft.uploads.exists():
         draft.total_bytes = sum(upload.size for upload in draft.uploads.all())
     draft.state, draft.stage, draft.error, draft.done_bytes = State.QUEUED, "waiting", "", 0
     draft.save()
