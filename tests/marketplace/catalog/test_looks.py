@@ -13,9 +13,10 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from marketplace.catalog.models import Category
 from tests.marketplace.catalog.making import make_details, make_seller, put_on_sale
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 AXE = Path(settings.BASE_DIR) / "node_modules" / "axe-core" / "axe.min.js"
 LONG = "아주아주긴제목" * 20
 SMALL_PHONE = 320
@@ -38,6 +39,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def addresses() -> list[str]:
+    Category.objects.update_or_create(
+        slug="music", defaults={"name_en": "Music", "name_ko": "음악"}
+    )
     details = make_details(
         title=LONG, description=f"# {LONG}\n\n| a | b |\n|-|-|\n| {LONG} | b |", tags=("피아노",)
     )
