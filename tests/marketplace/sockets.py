@@ -23,6 +23,10 @@ class Socket:
         answer = await self._app.receive_output(5)
         return None if answer["type"] == "websocket.accept" else int(answer["code"])
 
+    async def send(self, text: str) -> None:
+        """Say something to the server."""
+        await self._app.send_input({"type": "websocket.receive", "text": text})
+
     async def receive(self) -> Any:
         """The next message, from JSON."""
         message = await self._app.receive_output(5)

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_tasks_db",
+    "ninja",
     "marketplace.core",
     "marketplace.accounts",
     "marketplace.messaging",

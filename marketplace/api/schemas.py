@@ -1,0 +1,106 @@
+"""What goes over the wire (docs/protocol-v1.md)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Annotated, Literal
+
+from ninja import Schema
+from pydantic import Field
+
+__all__ = [
+    "DeviceOut",
+    "ErrorOut",
+    "FileOut",
+    "ItemOut",
+    "LibraryOut",
+    "LicenceOut",
+    "MeOut",
+    "Nonce",
+    "PackageId",
+    "ProgressIn",
+    "ProgressItemIn",
+    "ProgressOut",
+    "StatusOut",
+    "UserOut",
+]
+
+PackageId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, hexadecimal")]
+Nonce = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,128}$", description="new for each call")]
+_Bytes = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class ErrorOut(Schema):
+    code: str
+    message: str
+
+
+class UserOut(Schema):
+    email: str
+    name: str
+
+
+class DeviceOut(Schema):
+    id: uuid.UUID
+    name: str
+    thumbprint: str
+
+
+class MeOut(Schema):
+    user: UserOut
+    device: DeviceOut
+
+
+class FileOut(Schema):
+    index: int
+    name: str
+    media_type: str
+    size: int
+
+
+class ItemOut(Schema):
+    entitlement: uuid.UUID
+    listing: uuid.UUID
+    title: str
+    seller: str
+    cover_url: str
+    package: str
+    version: int
+    state: Literal["active", "revoked"]
+    may_save: bool
+    size: int
+    files: list[FileOut]
+    purchased_at: dt.datetime
+
+
+class LibraryOut(Schema):
+    items: list[ItemOut]
+
+
+class LicenceOut(Schema):
+    id: uuid.UUID
+    licence: str
+
+
+class StatusOut(Schema):
+    status: str
+
+
+class ProgressItemIn(Schema):
+    package: PackageId
+    state: Literal["downloading", "seeding", "checking", "paused", "error"]
+    done: _Bytes
+    total: _Bytes
+    down_rate: _Bytes = 0
+    up_rate: _Bytes = 0
+    uploaded: _Bytes = 0
+    peers: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class ProgressIn(Schema):
+    items: Annotated[list[ProgressItemIn], Field(max_length=10_000)]
+
+
+class ProgressOut(Schema):
+    kept: int
