@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import User
-from marketplace.catalog.covers import delete_cover, store_cover
+from marketplace.catalog.covers import delete_cover, render_cover, store_cover
 from marketplace.catalog.errors import (
     ListingNotFoundError,
     ListingNotReadyError,
@@ -33,6 +33,7 @@ __all__ = [
     "check_price",
     "create_listing",
     "put_on_sale",
+    "render_cover",
     "resume_sale",
     "set_may_save",
     "set_preparing",

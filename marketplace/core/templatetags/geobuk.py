@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlsplit
+
 from django import template
+from django.http import HttpRequest
 from django.utils import formats
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from marketplace.core.money import Money
 from marketplace.core.text import render_markdown
 
-__all__ = ["initial", "markdown", "media_kind", "price", "size"]
+__all__ = ["back_address", "initial", "markdown", "media_kind", "price", "size"]
 
 register = template.Library()
 _UNITS = ["KB", "MB", "GB", "TB"]
@@ -26,6 +31,19 @@ _ENDINGS = {
     "video/quicktime": "MOV",
     "video/x-matroska": "MKV",
 }
+
+
+@register.simple_tag(takes_context=True)
+def back_address(context: dict[str, Any]) -> str:
+    """Where to try again after an error: the page that sent the form, or the page asked for."""
+    request: HttpRequest = context["request"]
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    came_from = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+        parts = urlsplit(came_from)
+        return parts.path + (f"?{parts.query}" if parts.query else "")
+    return "/"
 
 
 @register.filter

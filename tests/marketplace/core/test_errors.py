@@ -88,3 +88,20 @@ def test_a_form_without_its_token_is_refused_with_a_next_step() -> None:
 
 def test_an_error_of_no_known_kind_is_a_fault_of_ours() -> None:
     assert status_of(MarketplaceError("?")) == 500
+
+
+@pytest.mark.parametrize(
+    ("referer", "address"),
+    [
+        ("http://testserver/studio/?page=2", "/studio/?page=2"),
+        ("https://elsewhere.example/studio/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+def test_after_a_form_the_way_back_leads_to_the_page_that_sent_it(
+    client: Client, referer: str, address: str
+) -> None:
+    response = client.post("/raise/409/", headers={"referer": referer})
+
+    assert f'btn btn--primary" href="{address}"' in response.content.decode()
