@@ -1,6 +1,6 @@
 """Sealing: files in, ciphertext, roots and a manifest out, in one pass on all cores.
 
-    source ─read─► batch of 4 MiB ─┬─ thread: encrypt, hash leaves ─┬─► sink, in order
+    source ─read─► batch of 2 MiB ─┬─ thread: encrypt, hash leaves ─┬─► sink, in order
                                    └─ thread: encrypt, hash leaves ─┘
 
 Encryption and hashing release the GIL, and batches of one stream do not depend on each
@@ -30,11 +30,12 @@ from drm.manifest import (
 from drm.merkle import FileHasher, hash_leaves
 from drm.stream import (
     BATCH_SEGMENTS,
+    PAYLOAD_SIZE,
     SEGMENT_SIZE,
     StreamReader,
     StreamSealer,
     open_reader,
-    read_fully,
+    read_into,
     write_fully,
 )
 
@@ -48,7 +49,7 @@ __all__ = [
 ]
 
 THREADS: Final = 2
-# Batches on their way: enough that no thread waits for the disk, and 32 MiB of memory.
+# Batches on their way: enough that no thread waits for the disk, and 16 MiB of memory.
 IN_FLIGHT: Final = 3
 # A piece layer costs 32 bytes a piece; a seek costs at least a piece.
 TARGET_PIECES: Final = 2048
@@ -102,12 +103,12 @@ def seal_files(
     layers: list[bytes] = []
     done = 0
     with ThreadPoolExecutor(THREADS, thread_name_prefix="seal") as pool:
+        line = _SealingLine(pool)
         for entry, source in sources:
-            hasher = FileHasher(piece_length)
-            written = 0
+            hasher, written = FileHasher(piece_length), 0
             sealer = StreamSealer(key=key, associated_data=associated_data(seal_id, entry.index))
             with open_sink(entry.index) as sink:
-                for batch in _sealed_batches(pool, source, sealer, entry):
+                for batch in line.batches(source, sealer, entry):
                     write_fully(sink, batch.sealed)
                     hasher.add_leaves(batch.leaves)
                     written += len(batch.sealed)
@@ -163,39 +164,47 @@ class _Batch:
     leaves: list[bytes]
 
 
-def _sealed_batches(
-    pool: ThreadPoolExecutor, source: BinaryIO, sealer: StreamSealer, entry: FileEntry
-) -> Iterator[_Batch]:
-    """Yield the batches of one file in order. A batch's buffer is reused two batches later."""
-    waiting: deque[Future[_Batch]] = deque()
-    buffers = [memoryview(bytearray(BATCH_SEGMENTS * SEGMENT_SIZE)) for _ in range(IN_FLIGHT + 1)]
-    first, rest = 0, entry.size
-    try:
-        while True:
-            size = min(rest, sealer.payload(first))
-            plain = read_fully(source, size)
-            rest -= size
-            if len(plain) != size or (rest == 0 and source.read(1)):
-                raise FormatError(
-                    f"“{entry.name}” changed while it was sealed. Upload it again, then publish."
-                )
-            buffer = buffers[first // BATCH_SEGMENTS % len(buffers)]
-            waiting.append(pool.submit(_seal_batch, sealer, plain, first, rest == 0, buffer))
-            if rest == 0:
-                break
-            first += BATCH_SEGMENTS
-            if len(waiting) == IN_FLIGHT:
+class _SealingLine:
+    """Buffers that go round, so that fresh memory is paid for once a package."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        turns = range(IN_FLIGHT + 1)
+        self._plains = [memoryview(bytearray(BATCH_SEGMENTS * PAYLOAD_SIZE)) for _ in turns]
+        self._outs = [memoryview(bytearray(BATCH_SEGMENTS * SEGMENT_SIZE)) for _ in turns]
+
+    def batches(self, source: BinaryIO, sealer: StreamSealer, entry: FileEntry) -> Iterator[_Batch]:
+        """Yield the batches of one file in order; each lasts until the next is asked for."""
+        waiting: deque[Future[_Batch]] = deque()
+        first, rest = 0, entry.size
+        try:
+            while True:
+                turn = first // BATCH_SEGMENTS % len(self._plains)
+                plain = self._plains[turn][: min(rest, sealer.payload(first))]
+                size = read_into(source, plain)
+                rest -= size
+                if size != len(plain) or (rest == 0 and source.read(1)):
+                    raise FormatError(
+                        f"“{entry.name}” changed while it was sealed. Upload it again, "
+                        "then publish."
+                    )
+                out = self._outs[turn]
+                waiting.append(self._pool.submit(_seal_batch, sealer, plain, first, rest == 0, out))
+                if rest == 0:
+                    break
+                first += BATCH_SEGMENTS
+                if len(waiting) == IN_FLIGHT:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        # Where the caller gave up, what has not begun need not begin.
-        for future in waiting:
-            future.cancel()
+        finally:
+            # Where the caller gave up, what has not begun need not begin.
+            for future in waiting:
+                future.cancel()
 
 
 def _seal_batch(
-    sealer: StreamSealer, plain: bytes, first: int, last: bool, buffer: memoryview
+    sealer: StreamSealer, plain: memoryview, first: int, last: bool, buffer: memoryview
 ) -> _Batch:
     size = sealer.seal(plain, first=first, last=last, out=buffer)
     sealed = buffer[:size]

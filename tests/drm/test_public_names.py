@@ -40,7 +40,7 @@ NAMES = {
     "status": "STATUSES Status sign_status verify_status",
     "stream": (
         "SEGMENT_SIZE StreamReader StreamSealer ciphertext_size encrypt open_reader "
-        "plaintext_size read_fully write_fully"
+        "plaintext_size read_fully read_into write_fully"
     ),
 }
 
