@@ -42,7 +42,9 @@ def back_address(context: dict[str, Any]) -> str:
     came_from = request.headers.get("Referer", "")
     if url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
         parts = urlsplit(came_from)
-        return parts.path + (f"?{parts.query}" if parts.query else "")
+        # Two slashes at the start would name another host.
+        path = "/" + parts.path.lstrip("/\\")
+        return path + (f"?{parts.query}" if parts.query else "")
     return "/"
 
 

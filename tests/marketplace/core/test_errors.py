@@ -95,6 +95,7 @@ def test_an_error_of_no_known_kind_is_a_fault_of_ours() -> None:
     [
         ("http://testserver/studio/?page=2", "/studio/?page=2"),
         ("https://elsewhere.example/studio/", "/"),
+        ("http://testserver//elsewhere.example/", "/elsewhere.example/"),
         ("javascript:alert(1)", "/"),
         ("", "/"),
     ],
