@@ -25,7 +25,6 @@ from seeder.errors import (
     ListenError,
     SessionClosedError,
     SessionError,
-    SourceFilesError,
     SwarmTimeoutError,
     TorrentError,
     UnknownTorrentError,
@@ -121,7 +120,7 @@ class Session:
                 return info
             torrent = TrackedTorrent(info, save_path, seed_mode=seed_mode)
             if seed_mode:
-                _require_sizes(torrent)
+                torrent.require_sizes()
             save_path.mkdir(parents=True, exist_ok=True)
             try:
                 torrent.handle = self._lt.add_torrent(
@@ -382,17 +381,6 @@ class Session:
             self._save_failures += 1
             return False
         return True
-
-
-def _require_sizes(torrent: TrackedTorrent) -> None:
-    for file, path, time in zip(
-        torrent.info.files, torrent.paths, file_times(torrent.paths), strict=True
-    ):
-        if time is None or time[0] != file.size:
-            found = "missing" if time is None else f"{time[0]} bytes long"
-            raise SourceFilesError(
-                f"{path} is {found} instead of {file.size} bytes; restore it from a backup."
-            )
 
 
 def _every_peer_counts() -> Any:

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from seeder.alerts import TorrentState, TorrentStatus
+from seeder.errors import SourceFilesError
+from seeder.resume import file_times
 from seeder.torrents import TorrentInfo
 
 __all__ = ["Saving", "TorrentSnapshot", "TrackedTorrent"]
@@ -76,6 +78,16 @@ class TrackedTorrent:
         # its last pieces, so what is finished counts as being checked until a flush.
         self._ends_unflushed = False
         self._flush_covers_end = False
+
+    def require_sizes(self) -> None:
+        """Raise SourceFilesError unless every file is there with its full size."""
+        times = file_times(self.paths)
+        for file, path, time in zip(self.info.files, self.paths, times, strict=True):
+            if time is None or time[0] != file.size:
+                found = "missing" if time is None else f"{time[0]} bytes long"
+                raise SourceFilesError(
+                    f"{path} is {found} instead of {file.size} bytes; restore it from a backup."
+                )
 
     @property
     def settled(self) -> bool:
