@@ -1,6 +1,6 @@
 """One torrent of a session: its last status, and when its resume data is saved.
 
-Pure bookkeeping, guarded by the session's lock. The states of saving:
+Bookkeeping, guarded by the session's lock. The states of saving:
 
     IDLE ──ask──► FLUSHING ──flushed──► SAVING ──written, or nothing new──► IDLE
                      └── asked meanwhile: starts again when IDLE is reached ──┘
