@@ -9,6 +9,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("marketplace.catalog.urls")),
+    path("", include("marketplace.library.urls")),
     path("", include("marketplace.api.urls")),
     path("", include("marketplace.checkout.urls")),
+    path("", include("marketplace.publishing.urls")),
 ]

@@ -16,6 +16,7 @@ from marketplace.packaging.store import file_name
 __all__ = [
     "draft",
     "files",
+    "files_of_draft",
     "media_type_of_name",
     "package",
     "playable",
@@ -51,6 +52,11 @@ def package(package_id: str) -> Package:
 def files(package_id: str) -> QuerySet[PackageFile]:
     """The files of a package in their order."""
     return PackageFile.objects.filter(package_id=package_id)
+
+
+def files_of_draft(draft_id: uuid.UUID) -> QuerySet[PackageFile]:
+    """The files of the package that a draft became; none before."""
+    return PackageFile.objects.filter(package__draft_id=draft_id)
 
 
 def playable(media_type: str) -> bool:

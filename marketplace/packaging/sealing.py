@@ -64,8 +64,7 @@ def require_sealable(draft: PackageDraft, *, may_save: bool) -> None:
     """
     uploads = list(draft.uploads.all())
     # A draft that was sealed before the job failed has its files in the package.
-    package = Package.objects.filter(draft=draft).first()
-    files = list(PackageFile.objects.filter(package=package)) if package is not None else []
+    files = PackageFile.objects.filter(package__draft=draft)
     if not uploads and not files:
         raise NoFilesError(_("Add at least one file first."))
     if waiting := [upload.name for upload in uploads if upload.completed_at is None]:
@@ -73,7 +72,7 @@ def require_sealable(draft: PackageDraft, *, may_save: bool) -> None:
             _("These files are not complete yet: %(names)s. Resume or remove them.")
             % {"names": ", ".join(waiting)}
         )
-    every = [(file.name, file.media_type) for file in (*uploads, *files)]
+    every = [(f.name, f.media_type) for f in uploads] + [(f.name, f.media_type) for f in files]
     silent = [name for name, media_type in every if media_type not in PLAYABLE]
     if silent and not may_save:
         raise SaveRequiredError(

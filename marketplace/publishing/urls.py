@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from marketplace.publishing import file_views, views
+
+app_name = "publishing"
+urlpatterns = [
+    path("studio/", views.studio, name="studio"),
+    path("studio/new/", views.new, name="new"),
+    path("studio/<uuid:listing_id>/", views.edit, name="edit"),
+    path("studio/<uuid:listing_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("studio/<uuid:listing_id>/resume/", views.resume, name="resume"),
+    path("studio/<uuid:listing_id>/files/", file_views.files, name="files"),
+    path("studio/<uuid:listing_id>/files/list/", file_views.file_list, name="file_list"),
+    path("studio/<uuid:listing_id>/publish/", file_views.publish, name="publish"),
+    path("studio/<uuid:listing_id>/progress/", file_views.progress, name="progress"),
+    path("studio/<uuid:listing_id>/files/<uuid:upload_id>/move/", file_views.move, name="move"),
+    path(
+        "studio/<uuid:listing_id>/files/<uuid:upload_id>/remove/",
+        file_views.remove,
+        name="remove",
+    ),
+]
