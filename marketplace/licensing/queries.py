@@ -97,6 +97,7 @@ def _purchase(entitlement: Entitlement) -> Purchase:
         cover_url=listing.cover_url,
         cover_small_url=listing.cover_small_url,
         shade=listing.shade,
+        on_sale=listing.status == listing.Status.ON_SALE,
         package_id=package.pk,
         version=_VERSION,
         active=active,

@@ -32,6 +32,7 @@ class Purchase:
     cover_url: str
     cover_small_url: str
     shade: int
+    on_sale: bool
     package_id: str
     version: int
     active: bool
