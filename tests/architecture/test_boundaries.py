@@ -6,7 +6,8 @@ import grimp
 
 # A model may point at another app's model; whoever only names its type does so for the
 # type checker, which does not count here.
-FRONT_DOORS = {"services", "queries", "errors", "types"}
+# A flow's page may show a noun's form.
+FRONT_DOORS = {"services", "queries", "errors", "types", "forms"}
 SHARED = {"core", "config"}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 400  # lines of a module; what is longer is two things
+LONGEST_TEST = 550  # a list of cases may go on longer than a thought
 GENERATED = "migrations"
 
 
@@ -33,7 +34,7 @@ def test_the_tree_in_the_architecture_document_is_the_tree() -> None:
     packages = {
         f"{path.parent.relative_to(ROOT)}/"
         for path in _tracked("*/__init__.py")
-        if not {"tests", "migrations", "management", "commands"} & set(path.parts)
+        if not {"tests", "migrations", "management", "commands", "templatetags"} & set(path.parts)
     }
     folders = {f"{path.relative_to(ROOT).parts[0]}/" for path in _tracked() if path.parent != ROOT}
 
@@ -57,7 +58,9 @@ def test_modules_stay_small_rooms() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
         for path in _tracked("*.py")
-        if GENERATED not in path.parts and (lines := path.read_text().count("\n")) > LONGEST
+        if GENERATED not in path.parts
+        and (lines := path.read_text().count("\n"))
+        > (LONGEST_TEST if path.relative_to(ROOT).parts[0] == "tests" else LONGEST)
     }
     assert long == {}
 
