@@ -34,7 +34,7 @@ def _mail(template: str, order: Order, **more: Any) -> None:
         "order": order,
         "seller_name": seller.name if seller else order.listing.seller.email,
         "order_url": settings.SITE_URL + reverse("checkout:order", args=[order.pk]),
-        "library_url": settings.SITE_URL + "/library/",
+        "library_url": settings.SITE_URL + settings.LOGIN_REDIRECT_URL,
         "site_name": settings.SITE_NAME,
         **more,
     }

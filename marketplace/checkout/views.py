@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
@@ -35,7 +36,7 @@ __all__ = ["buy", "order"]
 
 logger = logging.getLogger(__name__)
 
-ASK_STRIPE_EVERY = 2  # seconds, for one order, however often its page is polled
+ASK_STRIPE_EVERY = 2  # seconds, for one order, however many open pages poll
 
 
 @login_required
@@ -97,7 +98,7 @@ def _buy_page(
 
 def _owned(request: HttpRequest) -> HttpResponse:
     messages.info(request, _("You own this already. It is in your library."))
-    return redirect("library:index")
+    return redirect(settings.LOGIN_REDIRECT_URL)  # the library
 
 
 @login_required
@@ -106,16 +107,22 @@ def _owned(request: HttpRequest) -> HttpResponse:
 def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """The page Stripe returns to, and the receipt; while it is pending, it asks again."""
     shown = orders.order_of(person(request), order_id)
+    is_fragment = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx
     if shown.state in (Order.State.PENDING, Order.State.EXPIRED):
-        shown = _settled(shown)
-    context = {"order": shown, "outcome": payments.outcome_of(order_id)}
-    template = "checkout/_order.html" if request.htmx else "checkout/order.html"  # type: ignore[attr-defined]  # set by django_htmx
+        shown = _settled(shown, polled=is_fragment)
+    context = {
+        "order": shown,
+        "outcome": payments.outcome_of(order_id),
+        "library_url": settings.LOGIN_REDIRECT_URL,
+    }
+    template = "checkout/_order.html" if is_fragment else "checkout/order.html"
     return render(request, template, context)
 
 
-def _settled(shown: Order) -> Order:
+def _settled(shown: Order, *, polled: bool) -> Order:
     """The order after a look at Stripe; where that fails, as it was: the webhook comes too."""
-    if not cache.add(f"settle-order:{shown.pk}", 1, ASK_STRIPE_EVERY):
+    fresh = cache.add(f"settle-order:{shown.pk}", 1, ASK_STRIPE_EVERY)
+    if polled and not fresh:
         return shown
     try:
         return services.settle_order(order_id=shown.pk, now=timezone.now())
