@@ -396,6 +396,8 @@ def test_the_page_lists_an_album_in_the_readers_language(player: Player, token: 
     for name in ("01 파도.flac", "02 섬.flac", "빈 파일.txt"):
         assert name in english.text
     assert player.url(token, 0, "01 파도.flac") in english.text
+    # What Jinja finds on a dict before the key of that name.
+    assert "built-in" not in english.text
 
 
 def test_the_page_of_another_file(player: Player, token: str) -> None:
