@@ -21,7 +21,7 @@ from marketplace.checkout.forms import RefundForm
 from marketplace.orders import queries as orders
 from marketplace.orders.types import Order
 from marketplace.payments import queries as payments
-from marketplace.payments.errors import PaymentsUnavailableError, RefundRefusedError
+from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
 
 __all__ = ["refund", "sales"]
 
@@ -55,8 +55,10 @@ def refund(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         except RefundNotPossibleError as error:
             messages.warning(request, str(error))
             return redirect("checkout:sales")
-        except (RefundRefusedError, PaymentsUnavailableError) as error:
-            alert, status = str(error), 409 if isinstance(error, RefundRefusedError) else 503
+        except PaymentRefusedError as error:
+            alert, status = str(error), 409
+        except PaymentsUnavailableError as error:
+            alert, status = str(error), 503
         else:
             messages.success(request, _sentence(order))
             return redirect("checkout:sales")

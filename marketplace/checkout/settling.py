@@ -148,14 +148,23 @@ def reconcile(*, now: dt.datetime) -> Reconciled:
     failures = sum(not _event_done(event_id, now=now) for event_id in events)
     for order_id in payment_queries.orders_with_open_refunds():
         failures += not _refund_resumed(order_id)
-    paid = payment_queries.orders_with_payments(state=_Payment.SUCCEEDED)
-    waiting = {*payment_queries.unsettled_orders(), *order_queries.unfulfilled(paid)}
+    waiting = {*payment_queries.unsettled_orders(), *_lagging()}
     for order_id in waiting:
         failures += not _order_settled(order_id, now=now)
     for order_id in order_queries.stale_orders(before=now - ABANDONED):
         if payment_queries.outcome_of(order_id) is None:
             orders.mark_expired(order_id=order_id)
     return Reconciled(orders=len(waiting), events=len(events), failures=failures)
+
+
+def _lagging() -> set[uuid.UUID]:
+    """Orders that did not follow their payment, because the process ended in between."""
+    paid = payment_queries.orders_with_payments(state=_Payment.SUCCEEDED)
+    refunded = payment_queries.orders_with_payments(state=_Payment.REFUNDED)
+    return {
+        *order_queries.lagging(paid, state=_Order.PAID),
+        *order_queries.lagging(refunded, state=_Order.REFUNDED),
+    }
 
 
 def _event_done(event_id: str, *, now: dt.datetime) -> bool:

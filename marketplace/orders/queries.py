@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -15,6 +15,7 @@ from marketplace.orders.models import Order
 from marketplace.orders.types import Terms
 
 __all__ = [
+    "lagging",
     "live_order",
     "order_by_id",
     "order_for_sale",
@@ -22,7 +23,6 @@ __all__ = [
     "sales_of",
     "stale_orders",
     "terms_of",
-    "unfulfilled",
 ]
 
 _State = Order.State
@@ -65,10 +65,9 @@ def sales_of(seller: User) -> QuerySet[Order]:
     )
 
 
-def unfulfilled(order_ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
-    """Those of `order_ids` that are neither paid nor refunded."""
-    orders = Order.objects.filter(pk__in=list(order_ids))
-    rows = orders.exclude(state__in=[_State.PAID, _State.REFUNDED])
+def lagging(order_ids: QuerySet[Any, uuid.UUID], *, state: str) -> list[uuid.UUID]:
+    """Those of `order_ids` (a query, so that many cost nothing) that are not in `state`."""
+    rows = Order.objects.filter(pk__in=order_ids).exclude(state=state)
     return list(rows.values_list("pk", flat=True))
 
 

@@ -158,11 +158,18 @@ def read_event(*, payload: bytes, signature: str) -> EventNotice:
         raise WebhookSignatureError(
             "The signature does not match this body, or it is older than five minutes."
         ) from error
-    data: dict[str, Any] = event.data.object.to_dict()
-    about = data["id"] if data.get("object") == "checkout.session" else data.get("payment_intent")
-    if data.get("object") == "payment_intent":
-        about = data["id"]
-    return EventNotice(event.id, event.type, about if isinstance(about, str) else "")
+    return _notice(event.to_dict())
+
+
+def _notice(event: dict[str, Any]) -> EventNotice:
+    data = event.get("data") or {}
+    about: dict[str, Any] = data.get("object") or {}
+    named = about.get("object") in ("checkout.session", "payment_intent")
+    object_id = about.get("id") if named else about.get("payment_intent")
+    event_id, kind = event.get("id"), event.get("type")
+    if not isinstance(event_id, str) or not isinstance(kind, str):
+        raise WebhookSignatureError("The body is signed, but it is no event.")
+    return EventNotice(event_id, kind, object_id if isinstance(object_id, str) else "")
 
 
 def _session(session: stripe.checkout.Session) -> SessionSnapshot:

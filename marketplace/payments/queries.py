@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from marketplace.core.money import Money
 from marketplace.payments.models import Payment, Refund, StripeEvent
@@ -41,9 +41,9 @@ def unsettled_orders() -> list[uuid.UUID]:
     return list(rows.values_list("order_id", flat=True))
 
 
-def orders_with_payments(*, state: str) -> list[uuid.UUID]:
-    """The orders whose payment is in this state."""
-    return list(Payment.objects.filter(state=state).values_list("order_id", flat=True))
+def orders_with_payments(*, state: str) -> QuerySet[Payment, uuid.UUID]:
+    """The orders whose payment is in this state: a query of their ids."""
+    return Payment.objects.filter(state=state).values_list("order_id", flat=True)
 
 
 def orders_with_open_refunds() -> list[uuid.UUID]:

@@ -51,7 +51,7 @@ def answer(world: World, request: ApiRequest) -> ApiResponse:
         headers["Idempotency-Key"] = key
     world.request_id, world.idempotency_key = request_id, key
     try:
-        failure = _planned_failure(world, request.path)
+        failure = _planned_failure(world, request)
         if failure and failure["when"] == "before":
             raise _injected(failure)
         status, body, replayed = _serve(world, request, key)
@@ -70,10 +70,12 @@ def _error_response(error: ApiError, headers: dict[str, str]) -> ApiResponse:
     return ApiResponse(error.status, json.dumps({"error": error.error}), headers)
 
 
-def _planned_failure(world: World, path: str) -> dict[str, Any] | None:
+def _planned_failure(world: World, request: ApiRequest) -> dict[str, Any] | None:
     """Take one of the failures that a test has ordered (hooks.py)."""
     plan: dict[str, Any] | None = world.store.setting("fail_next", None)
-    if not plan or plan["count"] < 1 or not path.startswith(plan["path"]):
+    if not plan or plan["count"] < 1 or not request.path.startswith(plan["path"]):
+        return None
+    if plan["verb"] not in (None, request.method):
         return None
     world.store.set("fail_next", {**plan, "count": plan["count"] - 1})
     return plan

@@ -3,7 +3,8 @@
 POST   /_test/rules          {"type": "checkout.*", "action": "twice|late|never|hold", "seconds": 5}
 DELETE /_test/rules          forget rules, planned failures and held deliveries; the time is right
 POST   /_test/release        {"order": "given|reverse"}: post the held deliveries one after another
-POST   /_test/fail_next      {"count": 1, "status": 500, "when": "before|after", "path": "/v1/"}
+POST   /_test/fail_next      {"count": 1, "status": 500, "when": "before|after", "path": "/v1/",
+                              "verb": "POST"}
 GET    /_test/deliveries     every delivery: event, type, endpoint, state, attempts, last status
 POST   /_test/events/<id>/deliver   {"times": 1}: post an event again, at once
 POST   /_test/clock          {"advance": seconds}: the emulator's time runs ahead
@@ -81,6 +82,7 @@ def _plan_failure(world: World, data: dict[str, Any]) -> dict[str, Any]:
         "status": int(data.get("status", 500)),
         "when": "after" if data.get("when") == "after" else "before",
         "path": str(data.get("path", "/v1/")),
+        "verb": data.get("verb"),
     }
     world.store.set("fail_next", plan)
     return plan
