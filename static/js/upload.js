@@ -80,6 +80,7 @@ class Job {
       removeFingerprintOnSuccess: true,
       fingerprint: async (file) => fingerprint(file),
       metadata: { filename: this.file.name, draft: text.draft },
+      onUploadUrlAvailable: () => hideActive(),
       onProgress: (sent, total) => this.progress(sent, total),
       onShouldRetry: (error, attempt, options) => {
         const code = error.originalResponse?.getStatus() ?? 0;
@@ -182,6 +183,16 @@ function next() {
 function refresh() {
   htmx.ajax("GET", text.list, { target: "#file-list", swap: "outerHTML" });
 }
+
+// A file on its way is shown by its own row above, not as an unfinished one in the list.
+function hideActive() {
+  const active = new Set(jobs.map((job) => job.upload?.url?.split("/").pop()));
+  for (const row of document.querySelectorAll("#file-list [data-upload]")) {
+    row.hidden = active.has(row.dataset.upload);
+  }
+}
+
+document.addEventListener("htmx:afterSwap", hideActive);
 
 function say(sentence) {
   status.textContent = sentence;
