@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -14,3 +15,6 @@ urlpatterns = [
     path("", include("marketplace.checkout.urls")),
     path("", include("marketplace.publishing.urls")),
 ]
+
+if settings.SANDBOX:
+    urlpatterns += [path("sandbox/", include("marketplace.sandbox.urls"))]

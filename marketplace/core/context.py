@@ -10,4 +10,8 @@ __all__ = ["site"]
 
 def site(request: HttpRequest) -> dict[str, Any]:
     """What every template knows of the shop."""
-    return {"site_name": settings.SITE_NAME, "site_url": settings.SITE_URL, "sandbox": settings.SANDBOX}
+    return {
+        "site_name": settings.SITE_NAME,
+        "site_url": settings.SITE_URL,
+        "sandbox": settings.SANDBOX,
+    }

@@ -96,11 +96,10 @@ def test_the_whole_trade(house: House, film: Path, cover: Path, tmp_path: Path) 
         steps.sign_up(page, house, "Ada@example.org")
         steps.buy(page, house, listing)
         steps.log_in_device(page, house, first, name="Ada’s PC")
-        fetched = first.json("sync")
-        assert fetched is not None
         page.goto(f"{house.url}/library/")
+        running = first.start("run", "--json")
+        # The open page shows it happen, without a reload.
         expect(page.get_by_text("Ada’s PC").first).to_be_visible()
-    running = first.start("run", "--json")
     wait_until(lambda: _seeding(first), what="the first buyer seeds")
 
     # The origin stops; the second buyer fetches from the first.

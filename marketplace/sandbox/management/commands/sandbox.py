@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import urllib.error
@@ -9,6 +10,7 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +31,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         supervisor = Supervisor(self.stdout.write)
+        # A closed terminal or `kill` ends the parts just as Ctrl-C does.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
         try:
             self._check_ports()
             self._prepare()
@@ -81,6 +86,10 @@ class Command(BaseCommand):
         line("")
         line(f"  Ctrl-C stops everything; it is kept in {settings.DATA_DIR}")
         line("")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _parts() -> list[Part]:
