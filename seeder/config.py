@@ -9,7 +9,7 @@ The home folder is GEOBUK_HOME, or the user's data folder of the system:
         device.json        this device's private keys, 0600
         tokens.json        access and refresh token, 0600
         library.json       the last copy of the library, for use offline
-        packages/<id>/     manifest, licence and status of one package
+        packages/<id>/     manifest, licences by device, and marks of one package
         content/           ciphertext and torrent state (seeder.store)
 """
 

@@ -43,7 +43,7 @@ class Papers:
         self.package = package
         self.folder: Path = folder.package(package)
         self.manifest_file = self.folder / "manifest.jws"
-        self.licence_file = self.folder / f"licence.{thumbprint}.jws"
+        self.licence_file = self.folder / "licences" / f"{thumbprint}.jws"
         self.revoked_file = self.folder / "revoked.json"
         self.complete_file = self.folder / "complete"
         self.doubt_file = self.folder / "recheck"
@@ -63,7 +63,7 @@ class Papers:
 
     def others_licence(self) -> bool:
         """Whether a licence lies here, though none of this device's."""
-        return any(f != self.licence_file for f in self.folder.glob("licence.*.jws"))
+        return any(f != self.licence_file for f in self.folder.glob("licences/*.jws"))
 
     def revoke(self, message: str, *, now: datetime) -> None:
         """Remember a revocation, mark first: offline, too, this stays closed."""

@@ -31,7 +31,7 @@ def run(
     with reporting(as_json):
         from seeder.cli.fetching import open_downloads
         from seeder.cli.progress import make_progress
-        from seeder.cli.seat import connect, open_seat
+        from seeder.cli.seat import open_seat, persist
         from seeder.config import utc_now
         from seeder.daemon import Daemon, WebSocketEvents
 
@@ -39,7 +39,7 @@ def run(
         seat = open_seat(shop)
         try:
             with (
-                connect(seat) as client,
+                persist(seat) as client,
                 open_downloads(seat, client, up=up, down=down, port=port) as (session, downloads),
                 make_progress(as_json=as_json) as progress,
                 Daemon(

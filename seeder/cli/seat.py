@@ -17,7 +17,7 @@ from seeder.playback import Opener
 from seeder.shops import Shop, load_shop, pin_shop
 from seeder.store import Store
 
-__all__ = ["Seat", "connect", "known_library", "open_seat", "reach"]
+__all__ = ["Seat", "connect", "known_library", "open_seat", "persist", "reach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,14 @@ def connect(seat: Seat) -> ShopClient:
     if shop != seat.shop:
         pin_shop(seat.folder, shop)  # new certificates under the same root
     return ShopClient(shop, seat.folder, seat.device)
+
+
+def persist(seat: Seat) -> ShopClient:
+    """A line to the shop, even if it is silent just now: whoever runs for days tries again."""
+    try:
+        return connect(seat)
+    except (ShopUnreachableError, ShopAnswerError):
+        return ShopClient(seat.shop, seat.folder, seat.device)
 
 
 @contextmanager

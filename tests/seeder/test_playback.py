@@ -178,7 +178,8 @@ def test_another_devices_file_alone_is_named_offline_and_replaced_online(
     own(album)
     papers = seat.papers(album.id)
     papers.keep_manifest(album.manifest_jws)
-    foreign = papers.folder / "licence.someoneelse.jws"
+    foreign = papers.folder / "licences" / "someoneelse.jws"
+    foreign.parent.mkdir()
     foreign.write_text(shop.make_licence(album, other_device()))
 
     assert refusal(seat, shop, album, online=False)[0] == "other_device"

@@ -202,5 +202,12 @@ def test_run_goes_on_while_the_shop_is_away_and_after_kill(
         assert states(seat) == {"Night Film": "seeding"}
         process.terminate()
         process.communicate(timeout=20)
-
     assert process.returncode == 0
+
+    # It also starts while the shop is away: what is here is shared.
+    with program("run", "--json") as process:
+        value = first_json(process)
+        while not value["note"]:
+            value = first_json(process)
+        assert (value["online"], "cannot be reached" in value["note"]) == (False, True)
+        wait_for(lambda: states(seat) == {"Night Film": "seeding"})
