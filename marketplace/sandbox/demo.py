@@ -28,7 +28,7 @@ from marketplace.packaging import services as packaging
 from marketplace.publishing import services as publishing
 from marketplace.sandbox import demo_media as media
 
-__all__ = ["ACCOUNTS", "PASSWORD", "load_demo"]
+__all__ = ["ACCOUNTS", "PASSWORD", "load_demo", "make_user"]
 
 PASSWORD = "turtle-island-2002"  # noqa: S105  # the demo's, printed at every start
 FILM_SECONDS = int(os.environ.get("GEOBUK_DEMO_FILM_SECONDS", "60"))
@@ -119,14 +119,15 @@ OFFERS = [
 
 def load_demo(*, say: Say) -> None:
     """Make what of the demo is not there yet. New listings are left to the job worker."""
-    users = {email: _user(email) for email, _ in ACCOUNTS}
+    users = {email: make_user(email) for email, _ in ACCOUNTS}
     accounts.become_seller(user=users["studio@example.org"], name="바다 스튜디오", country="KR")
     accounts.become_seller(user=users["press@example.org"], name="Paper Turtle Press", country="US")
     for offer in OFFERS:
         _offer(offer, seller=users[offer.seller], say=say)
 
 
-def _user(email: str) -> User:
+def make_user(email: str) -> User:
+    """The demo's user of this address, verified and with PASSWORD; made where missing."""
     operator = email.startswith("operator")
     user, made = get_user_model().objects.get_or_create(
         email=email, defaults={"is_staff": operator, "is_superuser": operator}
