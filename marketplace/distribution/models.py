@@ -34,8 +34,13 @@ class AnnounceToken(models.Model):
             models.UniqueConstraint(
                 fields=["torrent", "device"],
                 condition=models.Q(revoked_at__isnull=True),
-                nulls_distinct=False,
                 name="distribution_one_live_token_per_device",
+            ),
+            # Without a device the pair above is never equal to another.
+            models.UniqueConstraint(
+                fields=["torrent"],
+                condition=models.Q(revoked_at__isnull=True, device__isnull=True),
+                name="distribution_one_live_token_of_the_origin",
             ),
         ]
 

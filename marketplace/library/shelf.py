@@ -70,8 +70,8 @@ class Shelf:
 
 
 def shelf_of(user: User, *, now: dt.datetime) -> Shelf:
-    """Everything that `user` has bought, the newest first."""
-    purchases = licensing.library_of(user)
+    """Everything that `user` has bought, the newest first, what was refunded last."""
+    purchases = sorted(licensing.library_of(user), key=lambda purchase: not purchase.active)
     downloads = distribution.downloads_of(user)
     swarms = distribution.swarm_sizes({purchase.package_id for purchase in purchases})
     titles = Counter(purchase.title for purchase in purchases if purchase.active)
