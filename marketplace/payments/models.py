@@ -25,7 +25,7 @@ class Payment(models.Model):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=16, choices=State, default=State.STARTING)
     session_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
-    checkout_url = models.URLField(max_length=1000, blank=True)
+    checkout_url = models.TextField(blank=True)
     payment_intent_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
     expires_at = models.DateTimeField(help_text="When the hosted page closes.")
     created_at = models.DateTimeField(auto_now_add=True)

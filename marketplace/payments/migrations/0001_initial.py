@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(max_length=3)),
                 ('state', models.CharField(choices=[('starting', 'Starting'), ('open', 'Open'), ('processing', 'Processing'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('expired', 'Expired'), ('refunded', 'Refunded')], default='starting', max_length=16)),
                 ('session_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('checkout_url', models.URLField(blank=True, max_length=1000)),
+                ('checkout_url', models.TextField(blank=True)),
                 ('payment_intent_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
                 ('expires_at', models.DateTimeField(help_text='When the hosted page closes.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -29,7 +29,7 @@ def checkout(
   <section class="summary">
     {_back(session)}
     <p class="muted">Pay Geobuk</p>
-    <p class="total">{_text(total)}</p>
+    <h1 class="total">{_text(total)}</h1>
     <ul class="items">{"".join(map(_item, session["_items"]))}</ul>
     <p class="sum"><span>Total due</span><span>{_text(total)}</span></p>
   </section>
@@ -141,8 +141,8 @@ def _document(title: str, body: str) -> str:
 <link rel="stylesheet" href="/assets/page.css">
 </head>
 <body>
-<p class="banner"><strong>Stripe emulator.</strong> This page runs on your own machine;
-no money moves. Never type a real card number.</p>
+<header class="banner"><strong>Stripe emulator.</strong> This page runs on your own machine;
+no money moves. Never type a real card number.</header>
 {body}
 </body>
 </html>"""
