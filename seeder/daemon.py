@@ -186,18 +186,18 @@ class Daemon:
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            try:
-                self._take_events()
-                self._refresh_if_due()
-                self._downloads.step()
-                self._report()
-            except SeederError as error:
-                self._note = str(error)
-                if is_final(error):
-                    self.ended = error
-                    return
-                self._online = False
-                self._refresh_at = self._clock() + POLL_AFTER_FAILURE
+            self._take_events()
+            for part in (self._refresh_if_due, self._downloads.step, self._report):
+                # Each for itself: while the shop is away, what is here is still shared.
+                try:
+                    part()
+                except SeederError as error:
+                    self._note = str(error)
+                    if is_final(error):
+                        self.ended = error
+                        return
+                    self._online = False
+                    self._refresh_at = self._clock() + POLL_AFTER_FAILURE
 
     def _take_events(self) -> None:
         """Wait a step for the first event, then take all that are there."""
