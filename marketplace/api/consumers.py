@@ -21,7 +21,7 @@ from marketplace.messaging.services import user_group
 __all__ = ["SeederConsumer"]
 
 NOT_AUTHORISED = 4401
-_FOR_SEEDERS = {"library.changed", "licence.revoked"}
+FOR_SEEDERS = {"library.changed", "licence.revoked"}
 
 
 class SeederConsumer(AsyncJsonWebsocketConsumer):
@@ -58,7 +58,7 @@ class SeederConsumer(AsyncJsonWebsocketConsumer):
 
     async def relay_event(self, message: dict[str, Any]) -> None:
         kind, payload = message["kind"], message["payload"]
-        if kind in _FOR_SEEDERS:
+        if kind in FOR_SEEDERS:
             await self.send_json({"kind": kind, **payload})
         elif kind == "device.removed" and payload["device"] == str(self.device_id):
             await self._say_removed()
