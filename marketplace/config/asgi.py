@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.config.settings.production")
@@ -31,9 +32,13 @@ from marketplace.packaging.tus import uploads
 
 __all__ = ["application"]
 
-Scope = MutableMapping[str, Any]
+# WhiteNoise answers with a file, which Django reads in a thread under ASGI: as it should be,
+# and once for each file is too often to be told.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
+
+Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 # A browser sends its cookies along from any page, so its sockets check the Origin.
 # A seeder has no cookies and no Origin: its headers carry a proof instead.

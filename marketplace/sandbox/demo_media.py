@@ -84,8 +84,8 @@ def make_cover(path: Path, *, top: Colour, bottom: Colour, motif: str) -> None:
         for stroke in range(12):
             y = 150 + stroke * 80
             points = [(120 + x, y + 30 * math.sin(x / 90 + stroke)) for x in range(0, 960, 6)]
-            tone = (255 - stroke * 14, 120 + stroke * 9, 90 + stroke * 12)
-            draw.line(points, fill=tone, width=10 + stroke * 4, joint="curve")
+            paint = (255 - stroke * 14, 120 + stroke * 9, 90 + stroke * 12)
+            draw.line(points, fill=paint, width=10 + stroke * 4, joint="curve")
     image.save(path, "PNG")
 
 
@@ -196,7 +196,8 @@ def make_film(
         for number, image in enumerate(_frames(frames)):
             if number % (10 * FRAMES_PER_SECOND) == 0:
                 say(f"  drawing the film: {number * 100 // frames} %")
-            container.mux(picture.encode(av.VideoFrame.from_image(image)))
+            shot = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]  # PyAV's own gap
+            container.mux(picture.encode(shot))
             # Sound goes beside the picture, so that a player finds both at any place.
             for frame in music:
                 container.mux(sound.encode(frame))

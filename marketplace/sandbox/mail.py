@@ -22,7 +22,7 @@ class MailboxBackend(BaseEmailBackend):
             if isinstance(message, EmailMultiAlternatives):
                 html = next((str(a[0]) for a in message.alternatives if a[1] == "text/html"), "")
             Mail.objects.bulk_create(
-                Mail(to=to, subject=message.subject, body=str(message.body), html=html)
+                Mail(to=to, subject=str(message.subject), body=str(message.body), html=html)
                 for to in message.recipients()
             )
         return len(email_messages)

@@ -41,7 +41,7 @@ class Socket:
 
     async def silent(self) -> bool:
         """Whether nothing comes for a moment."""
-        return await self._app.receive_nothing()
+        return bool(await self._app.receive_nothing())
 
     async def disconnect(self) -> None:
         await self._app.send_input({"type": "websocket.disconnect", "code": 1000})

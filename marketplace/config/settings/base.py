@@ -25,7 +25,7 @@ SITE_NAME = "Geobuk"
 SITE_URL = os.environ.get("GEOBUK_URL", "http://127.0.0.1:8000").rstrip("/")
 SANDBOX = False
 
-UPLOAD_MAX_BYTES = int(os.environ.get("GEOBUK_UPLOAD_MAX_BYTES", 50 * 1024**3))  # one file
+UPLOAD_MAX_BYTES = int(os.environ.get("GEOBUK_UPLOAD_MAX_BYTES", 50 * 1000**3))  # one file
 UPLOAD_MAX_FILES = 500  # a package
 COVER_MAX_BYTES = 8 * 1024**2
 

@@ -97,6 +97,8 @@ def _parts() -> list[Part]:
     python = sys.executable
     manage = [python, str(settings.BASE_DIR / "manage.py")]
     uvicorn = [python, "-m", "uvicorn", "marketplace.config.asgi:application"]
+    # An upload or a socket in progress would otherwise keep the server for ever.
+    uvicorn += ["--timeout-graceful-shutdown", "5", "--log-level", "warning"]
     emulator = [python, "-m", "marketplace.sandbox.stripe_emulator", "--port", str(stripe)]
     emulator += ["--data", str(settings.DATA_DIR / "stripe.sqlite3")]
     emulator += ["--webhook", f"{settings.SITE_URL}/webhooks/stripe/"]
@@ -105,7 +107,7 @@ def _parts() -> list[Part]:
         Part("stripe", [*emulator, "--secret", settings.STRIPE_WEBHOOK_SECRET], _listens(stripe)),
         Part(
             "web",
-            [*uvicorn, "--host", "127.0.0.1", "--port", str(web), "--log-level", "warning"],
+            [*uvicorn, "--host", "127.0.0.1", "--port", str(web)],
             _answers(f"{settings.SITE_URL}/.well-known/geobuk.json"),
             environment,
         ),
