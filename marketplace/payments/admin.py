@@ -30,6 +30,7 @@ class _RefundInline(_ReadOnly, TabularInline):
     model = Refund
     extra = 0
     fields = ["amount_minor", "state", "stripe_id", "reason", "failure", "created_at"]
+    readonly_fields = fields
 
 
 @admin.register(Payment)
