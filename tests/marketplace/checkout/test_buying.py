@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from marketplace.catalog.models import Listing
 from marketplace.checkout import services
-from marketplace.checkout.errors import TermsChangedError
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Entitlement
 from marketplace.messaging.models import Event
@@ -237,67 +236,6 @@ def test_ones_own_listing_cannot_be_bought(stripe: Emulator) -> None:
     assert Order.objects.count() == 0
 
 
-def test_a_new_price_is_said_before_paying_and_the_old_page_is_closed(stripe: Emulator) -> None:
-    ada, listing = make_person(), sell()
-    client = client_of(ada)
-    old = begin(ada, listing)
-    stale = f"{listing.package_id}:9900:KRW:play"
-    reprice(listing, 12_000)
-
-    surprised = press(client, listing, seen=stale)
-    page = client.get(f"/buy/{listing.pk}/").content.decode()
-    agreed = press(client, listing)
-
-    assert surprised.status_code == 409
-    assert "The price is ₩12,000 now" in surprised.content.decode()
-    assert "₩12,000" in page
-    assert agreed.headers["Location"] != old.checkout_url
-    assert stripe.pay(old.checkout_url).status_code == 410
-    assert [(o.state, o.price_minor) for o in Order.objects.order_by("created_at")] == [
-        ("expired", 9_900),
-        ("pending", 12_000),
-    ]
-
-
-def test_begun_at_the_old_price_the_page_says_so(stripe: Emulator) -> None:
-    ada, listing = make_person(), sell()
-    begin(ada, listing)
-    reprice(listing, 12_000)
-
-    page = client_of(ada).get(f"/buy/{listing.pk}/").content.decode()
-
-    assert "You began to buy this at ₩9,900" in page
-    assert "it is ₩12,000 now" in page
-
-
-def test_paid_in_the_moment_of_the_new_price_it_is_theirs(stripe: Emulator) -> None:
-    ada, listing = make_person(), sell()
-    payment = begin(ada, listing)
-    reprice(listing, 12_000)
-    stripe.pay(payment.checkout_url)
-
-    pressed = press(client_of(ada), listing)
-
-    assert pressed.headers["Location"] == f"/orders/{payment.order_id}/"
-    assert snapshot(ada, listing, order_of(payment)) == ("paid", "succeeded", True)
-    assert Order.objects.count() == 1
-
-
-def test_taken_off_sale_in_between_is_said_and_the_page_is_closed(stripe: Emulator) -> None:
-    ada, listing = make_person(), sell()
-    client = client_of(ada)
-    payment = begin(ada, listing)
-    Listing.objects.filter(pk=listing.pk).update(status="withdrawn")
-
-    pressed = client.post(f"/buy/{listing.pk}/", {"seen": ""})
-
-    assert pressed.status_code == 409
-    assert "The seller has taken this off sale. Nothing was charged" in pressed.content.decode()
-    assert stripe.pay(payment.checkout_url).status_code == 410
-    assert snapshot(ada, listing, order_of(payment)) == ("expired", "expired", False)
-    assert client.get(f"/buy/{listing.pk}/").status_code == 404
-
-
 def test_anothers_order_and_what_is_not_on_sale_are_not_found(stripe: Emulator) -> None:
     ada, eve, draft = make_person("ada"), make_person("eve"), sell()
     order = bought(stripe, ada, sell())
@@ -385,22 +323,6 @@ def test_the_hosted_page_asks_for_the_orders_own_price(stripe: Emulator) -> None
         services.settle_order(order_id=payment.order_id, now=timezone.now())
 
     assert not licensing.owns(ada, listing.pk)
-
-
-def test_terms_that_never_stand_still_are_given_up_politely(stripe: Emulator) -> None:
-    ada, listing = make_person(), sell()
-
-    with pytest.raises(TermsChangedError, match="look again"):
-        services.start_checkout(
-            buyer=ada,
-            listing_id=listing.pk,
-            seen="something else",
-            site="http://shop.test",
-            language="ko",
-            now=timezone.now(),
-        )
-
-    assert Payment.objects.count() == 0
 
 
 def test_the_receipt_is_in_the_buyers_language(stripe: Emulator) -> None:
