@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 from django.utils.translation import gettext as _
@@ -85,7 +86,6 @@ def entitlement_of(user: User, package_id: str, *, lock: bool = False) -> Entitl
 def _purchase(entitlement: Entitlement) -> Purchase:
     listing, package = entitlement.listing, entitlement.package
     active = entitlement.state == _ACTIVE
-    refunds = [e.at for e in entitlement.events.all() if e.kind == EntitlementEvent.Kind.REFUNDED]
     seller = getattr(listing.seller, "seller", None)
     return Purchase(
         entitlement_id=entitlement.pk,
@@ -108,5 +108,16 @@ def _purchase(entitlement: Entitlement) -> Purchase:
             for file in package.files.all()
         ),
         purchased_at=entitlement.created_at,
-        revoked_at=min(refunds, default=None) if not active else None,
+        revoked_at=None if active else _ended_at(entitlement),
     )
+
+
+def _ended_at(entitlement: Entitlement) -> dt.datetime | None:
+    """When it was taken back: a further refund of what had ended already ends nothing."""
+    ended: dt.datetime | None = None
+    for event in entitlement.events.all():
+        if event.kind != EntitlementEvent.Kind.REFUNDED:
+            ended = None
+        elif ended is None:
+            ended = event.at
+    return ended
