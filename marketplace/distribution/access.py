@@ -22,11 +22,11 @@ class Membership:
 def membership_of(token: str) -> Membership | None:
     """What the token permits now; None where it is unknown or does not count any more.
 
-    A device's token counts while the device is not removed and its owner may open the
-    package; the origin's (without a device) always.
+    A device's token counts while the device is not removed, its owner's account is open,
+    and they may open the package; the origin's (without a device) always.
     """
     found = (
-        AnnounceToken.objects.select_related("torrent", "device")
+        AnnounceToken.objects.select_related("torrent", "device__user")
         .defer("torrent__metainfo")
         .filter(token=token, revoked_at__isnull=True)
         .first()
@@ -36,6 +36,7 @@ def membership_of(token: str) -> Membership | None:
     device, torrent = found.device, found.torrent
     if device is not None and (
         device.removed_at is not None
+        or not device.user.is_active
         or not licensing.is_entitled(device.user_id, torrent.package_id)
     ):
         return None

@@ -137,6 +137,18 @@ def test_a_removed_device_is_let_in_no_more() -> None:
     assert membership_of(_token(torrent)) is None
 
 
+def test_a_closed_account_is_let_in_no_more() -> None:
+    ada = make_person()
+    listing = sell()
+    buy(ada, listing)
+    device = FakeSeeder().log_in(ada)
+    torrent = services.torrent_for_device(user=ada, device=device, package_id=_package(listing))
+
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+
+    assert membership_of(_token(torrent)) is None
+
+
 def test_the_origin_is_let_in_and_an_invented_token_is_not() -> None:
     torrent = services.torrent_for_origin(package_id=_package(sell()))
 
