@@ -1,18 +1,24 @@
 """Translations without GNU gettext: `collect` the strings into locale/, `compile` them.
 
 The catalogues (.po) are in the repository, the compiled ones (.mo) are not.
+A .po holds neither line numbers nor dates, so it changes only where words do.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import IO, Any
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
+
+__all__ = ["LANGUAGES", "catalogue_file", "find_strings", "read_catalogue"]
 
 ROOT = Path(__file__).resolve().parents[1]
 DOMAIN = "django"
@@ -20,57 +26,87 @@ LANGUAGES = ["ko"]
 KEYWORDS = {
     "_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2),
-    "gettext_noop": None, "npgettext": ((1, "c"), 2, 3),
+    "gettext_noop": None, "npgettext": ((1, "c"), 2, 3), "npgettext_lazy": ((1, "c"), 2, 3),
 }  # fmt: skip
+HEADER = "# The shop's words in this language; scripts/messages.py collects and compiles them."
+DATED = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Generated-By', b'"Report-Msgid-Bugs-To')
+NAMED = (b'"Last-Translator', b'"Language-Team')
 
 
-def _catalogue(language: str) -> Path:
+def catalogue_file(language: str) -> Path:
+    """Where the translations into one language are kept."""
     return ROOT / "locale" / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
-def _extract_template(fileobj, keywords, comment_tags, options):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Babel's extraction protocol: Django's own rewriting of a template to calls of gettext."""
-    from io import BytesIO
+def read_catalogue(language: str) -> Catalog:
+    """The translations as they are in the repository; empty where there are none yet."""
+    path = catalogue_file(language)
+    if not path.exists():
+        return Catalog(locale=language)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
 
-    from babel.messages.extract import extract_python
 
-    source = templatize(fileobj.read().decode(), origin=None)
-    yield from extract_python(BytesIO(source.encode()), keywords, comment_tags, options)
-
-
-def collect() -> None:
-    """Bring every .po up to date with the strings of the code and the templates."""
-    found = Catalog(project="Geobuk", version="1")
+def find_strings() -> Catalog:
+    """Every string of the code and the templates that a person may see."""
+    found = Catalog()
     for folder, methods in [
         ("marketplace", [("**.py", "python")]),
         ("templates", [("**.html", _extract_template), ("**.txt", _extract_template)]),
     ]:
         rows = extract_from_dir(ROOT / folder, method_map=methods, keywords=KEYWORDS)
-        for name, line, message, comments, context in rows:
+        for name, line, message, comments, context in sorted(rows, key=lambda row: row[:2]):
             place = [(f"{folder}/{name}", line)]
             found.add(message, None, place, auto_comments=comments, context=context)
+    return found
+
+
+def collect() -> None:
+    """Bring every .po up to date with the strings of the code and the templates."""
+    found = find_strings()
     for language in LANGUAGES:
-        path = _catalogue(language)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        known = Catalog(locale=language)
-        if path.exists():
-            with path.open("rb") as file:
-                known = read_po(file, locale=language)
+        known = read_catalogue(language)
         known.update(found, no_fuzzy_matching=True)
         known.obsolete.clear()
-        with path.open("wb") as file:
-            write_po(file, known, width=100, sort_output=True, include_lineno=False)
-        missing = [m.id for m in known if m.id and not m.string]
+        path = catalogue_file(language)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_as_file(known))
+        missing = [m.id for m in known if m.id and not all(_texts(m.string))]
         print(f"{language}: {len(known)} strings, {len(missing)} without a translation")
 
 
 def compile_all() -> None:
     """Write the .mo beside each .po."""
-    for path in sorted(ROOT.glob(f"locale/*/LC_MESSAGES/{DOMAIN}.po")):
-        with path.open("rb") as file:
-            catalogue = read_po(file, locale=path.parts[-3])
-        with path.with_suffix(".mo").open("wb") as file:
-            write_mo(file, catalogue)
+    for language in LANGUAGES:
+        with catalogue_file(language).with_suffix(".mo").open("wb") as file:
+            write_mo(file, read_catalogue(language))
+
+
+def _extract_template(
+    fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any
+) -> Iterator[Any]:
+    """Babel's extraction protocol: Django's own rewriting of a template to calls of gettext."""
+    source = templatize(fileobj.read().decode(), origin=None)
+    # What stands between the calls is blanked out, but its indentation is not Python's.
+    source = "\n".join(line.strip() for line in source.splitlines())
+    yield from extract_python(BytesIO(source.encode()), keywords, comment_tags, options)
+
+
+def _as_file(catalogue: Catalog) -> bytes:
+    catalogue.header_comment = HEADER
+    catalogue.fuzzy = False
+    catalogue.project, catalogue.version = "Geobuk", "1"
+    sink = BytesIO()
+    write_po(sink, catalogue, width=100, sort_output=True, include_lineno=False)
+    return b"".join(
+        line
+        for line in sink.getvalue().splitlines(keepends=True)
+        if not line.startswith(DATED + NAMED)
+    )
+
+
+def _texts(string: str | tuple[str | None, ...] | None) -> list[str]:
+    return [text or "" for text in (string if isinstance(string, tuple) else [string])]
 
 
 if __name__ == "__main__":
