@@ -14,7 +14,7 @@ import os
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -27,16 +27,15 @@ from websockets.sync.client import connect
 from seeder.client import ShopClient
 from seeder.config import Home, is_loopback, write_json
 from seeder.downloads import Downloads, ItemState, is_final
-from seeder.engine import progress_report
 from seeder.errors import SeederError, ShopError
-from seeder.session import Session, TorrentSnapshot
+from seeder.reporting import ProgressReporter
+from seeder.session import Session
 
 __all__ = ["Daemon", "EventSource", "RunState", "WebSocketEvents"]
 
 POLL_WITH_SOCKET = timedelta(minutes=10)
 POLL_WITHOUT_SOCKET = timedelta(minutes=1)
 POLL_AFTER_FAILURE = timedelta(seconds=15)
-REPORT_ALL = timedelta(seconds=30)
 STEP_SECONDS = 1.0
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
@@ -133,7 +132,7 @@ class Daemon:
     ) -> None:
         self._home = home
         self._client = client
-        self._session = session
+        self._reporter = ProgressReporter(client, session, clock=clock)
         self._downloads = downloads
         self._events = events
         self._clock = clock
@@ -142,8 +141,6 @@ class Daemon:
         self._online = False
         self._listening = False
         self._note = ""
-        self._reported: tuple[TorrentSnapshot, ...] = ()
-        self._report_all_at = clock()
         self._refresh_at = clock()
         self.ended: SeederError | None = None
         self._threads = [
@@ -225,17 +222,5 @@ class Daemon:
         self._refresh_at = now + pause
 
     def _report(self) -> None:
-        """Tell the shop what changed since the last report, and everything now and then."""
-        if not self._online:
-            return
-        now, snapshot = self._clock(), self._session.snapshot()
-        everything = now >= self._report_all_at
-        items: Sequence[dict[str, str | int]] = progress_report(
-            () if everything else self._reported, snapshot
-        )
-        if not items:
-            return
-        self._client.put_progress(items)
-        self._reported = snapshot
-        if everything:
-            self._report_all_at = now + REPORT_ALL
+        if self._online:
+            self._reporter.report()

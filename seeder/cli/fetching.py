@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 from seeder.cli.progress import Progress, make_progress
@@ -12,7 +12,8 @@ from seeder.cli.seat import Seat
 from seeder.client import ShopClient
 from seeder.config import exclusive, is_held, is_loopback, read_json, utc_now
 from seeder.downloads import Downloads, ItemState
-from seeder.errors import AlreadyRunningError, NotCompleteError
+from seeder.errors import AlreadyRunningError, NotCompleteError, ShopUnreachableError
+from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
 
 __all__ = ["daemon_states", "fetch", "open_downloads"]
@@ -89,12 +90,16 @@ def fetch(
                 "This is not all on this machine yet, and the shop cannot be reached. "
                 "Try again when you are connected."
             )
-        with open_downloads(seat, client, only=only) as (_session, downloads):
+        with open_downloads(seat, client, only=only) as (session, downloads):
+            reporter = ProgressReporter(client, session, clock=utc_now)
             downloads.refresh()
             while True:
                 downloads.step()
                 states = downloads.states()
                 progress.update(states, {"shop": seat.shop.site})
+                # The library page shows it; a shop that is away stops no download.
+                with suppress(ShopUnreachableError):
+                    reporter.report()
                 if all(state.complete for state in states):
                     return states
                 _require_hope(states)
