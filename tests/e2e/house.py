@@ -131,7 +131,7 @@ class House:
         if name == "web":
             command = [python, "-m", "uvicorn", "marketplace.config.asgi:application"]
             command += ["--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"]
-            command += ["--timeout-graceful-shutdown", "5"]
+            command += ["--timeout-graceful-shutdown", "5", "--no-proxy-headers"]
             return command, lambda: _answers(f"{self.url}/.well-known/geobuk.json")
         command = [python, "manage.py", name]
         if name == "origin":

@@ -180,6 +180,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GEOBUK_PROXIES", "0"))
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "marketplace.config.formats"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

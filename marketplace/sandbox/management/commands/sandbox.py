@@ -99,6 +99,8 @@ def _parts() -> list[Part]:
     uvicorn = [python, "-m", "uvicorn", "marketplace.config.asgi:application"]
     # An upload or a socket in progress would otherwise keep the server for ever.
     uvicorn += ["--timeout-graceful-shutdown", "5", "--log-level", "warning"]
+    # Nobody stands before this server: a forwarded address would be the client's own invention.
+    uvicorn += ["--no-proxy-headers"]
     emulator = [python, "-m", "marketplace.sandbox.stripe_emulator", "--port", str(stripe)]
     emulator += ["--data", str(settings.DATA_DIR / "stripe.sqlite3")]
     emulator += ["--webhook", f"{settings.SITE_URL}/webhooks/stripe/"]
@@ -112,6 +114,7 @@ def _parts() -> list[Part]:
             environment,
         ),
         Part("worker", [*manage, "worker"], lambda: True, environment),
+        Part("money", [*manage, "stripe_reconcile", "--every", "60"], lambda: True, environment),
         Part(
             "origin",
             [*manage, "origin"],
