@@ -18,9 +18,18 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
-__all__ = ["LANGUAGES", "catalogue_file", "find_strings", "read_catalogue"]
+__all__ = [
+    "LANGUAGES",
+    "catalogue_file",
+    "collect",
+    "compile_all",
+    "find_strings",
+    "read_catalogue",
+    "texts",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
+LOCALE = ROOT / "locale"
 DOMAIN = "django"
 LANGUAGES = ["ko"]
 KEYWORDS = {
@@ -29,13 +38,16 @@ KEYWORDS = {
     "gettext_noop": None, "npgettext": ((1, "c"), 2, 3), "npgettext_lazy": ((1, "c"), 2, 3),
 }  # fmt: skip
 HEADER = "# The shop's words in this language; scripts/messages.py collects and compiles them."
-DATED = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Generated-By', b'"Report-Msgid-Bugs-To')
-NAMED = (b'"Last-Translator', b'"Language-Team')
+# Of the header that Babel writes: what would change at every run, and what says nothing.
+LEFT_OUT = (
+    b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Generated-By', b'"Report-Msgid-Bugs-To',
+    b'"Last-Translator', b'"Language-Team',
+)  # fmt: skip
 
 
 def catalogue_file(language: str) -> Path:
     """Where the translations into one language are kept."""
-    return ROOT / "locale" / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+    return LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
 def read_catalogue(language: str) -> Catalog:
@@ -50,10 +62,11 @@ def read_catalogue(language: str) -> Catalog:
 def find_strings() -> Catalog:
     """Every string of the code and the templates that a person may see."""
     found = Catalog()
-    for folder, methods in [
+    sources: list[tuple[str, list[tuple[str, Any]]]] = [
         ("marketplace", [("**.py", "python")]),
         ("templates", [("**.html", _extract_template), ("**.txt", _extract_template)]),
-    ]:
+    ]
+    for folder, methods in sources:
         rows = extract_from_dir(ROOT / folder, method_map=methods, keywords=KEYWORDS)
         for name, line, message, comments, context in sorted(rows, key=lambda row: row[:2]):
             place = [(f"{folder}/{name}", line)]
@@ -71,14 +84,16 @@ def collect() -> None:
         path = catalogue_file(language)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_as_file(known))
-        missing = [m.id for m in known if m.id and not all(_texts(m.string))]
+        missing = [m.id for m in known if m.id and not all(texts(m.string))]
         print(f"{language}: {len(known)} strings, {len(missing)} without a translation")
 
 
-def compile_all() -> None:
-    """Write the .mo beside each .po."""
+def compile_all(into: Path = LOCALE) -> None:
+    """Write each .po as the .mo that Django reads, under the folder `into`."""
     for language in LANGUAGES:
-        with catalogue_file(language).with_suffix(".mo").open("wb") as file:
+        path = into / catalogue_file(language).relative_to(LOCALE).with_suffix(".mo")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
             write_mo(file, read_catalogue(language))
 
 
@@ -99,14 +114,14 @@ def _as_file(catalogue: Catalog) -> bytes:
     sink = BytesIO()
     write_po(sink, catalogue, width=100, sort_output=True, include_lineno=False)
     return b"".join(
-        line
-        for line in sink.getvalue().splitlines(keepends=True)
-        if not line.startswith(DATED + NAMED)
+        line for line in sink.getvalue().splitlines(keepends=True) if not line.startswith(LEFT_OUT)
     )
 
 
-def _texts(string: str | tuple[str | None, ...] | None) -> list[str]:
-    return [text or "" for text in (string if isinstance(string, tuple) else [string])]
+def texts(string: Any) -> list[str]:
+    """The forms of a translation, one or as many as the language has plurals; "" is none yet."""
+    forms = string if isinstance(string, tuple | list) else [string]
+    return [text or "" for text in forms]
 
 
 if __name__ == "__main__":
