@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+from babel import Locale
 from django import forms
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_countries import countries
 
 from marketplace.accounts.models import NAME_MAX
 
 __all__ = ["DeviceNameForm", "DisplayNameForm", "SellerForm", "UserCodeForm"]
+
+
+def _countries() -> list[tuple[str, str]]:
+    """Every country of ISO 3166, under its name in the language of the page (CLDR)."""
+    names = Locale.parse(get_language() or "en", sep="-").territories
+    shown = [(code, names.get(code, name)) for code, name in countries]
+    return sorted(shown, key=lambda country: unicodedata.normalize("NFKD", country[1]))
 
 
 class SellerForm(forms.Form):
@@ -18,9 +29,7 @@ class SellerForm(forms.Form):
         help_text=_("Yourself, your band, your studio. Buyers see it on every listing."),
         widget=forms.TextInput(attrs={"autocomplete": "organization", "autofocus": True}),
     )
-    country = forms.ChoiceField(
-        label=_("Country you sell from"), choices=lambda: list(countries), initial="KR"
-    )
+    country = forms.ChoiceField(label=_("Country you sell from"), choices=_countries, initial="KR")
 
 
 class DisplayNameForm(forms.Form):

@@ -176,3 +176,12 @@ def test_dates_read_as_koreans_write_them() -> None:
         assert formats.date_format(moment, "DATE_FORMAT") == "2026년 11월 5일"
         assert formats.date_format(moment, "DATETIME_FORMAT") == "2026년 11월 5일 오후 3:04"
         assert formats.date_format(moment, "SHORT_DATE_FORMAT") == "2026. 11. 5."
+
+
+@pytest.mark.django_db
+def test_countries_have_korean_names(korean: Client) -> None:
+    user = get_user_model().objects.create_user(email="kim@example.org", password="turtle-2002")
+    korean.force_login(user)
+    page = korean.get("/accounts/become-seller/").content.decode()
+    assert '<option value="KR" selected>대한민국</option>' in page
+    assert "South Korea" not in page
