@@ -33,7 +33,7 @@ lint: setup
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-setup: $(VENV)/.installed node_modules/.installed build/.compiled
+setup: $(VENV)/.installed node_modules/.installed build/.compiled build/seeder/.built
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Geobuk needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
@@ -50,6 +50,12 @@ node_modules/.installed: package.json package-lock.json $(VENV)/.installed
 build/.compiled: $(wildcard locale/*/LC_MESSAGES/*.po) $(VENV)/.installed
 	@mkdir -p build
 	@$(BIN)/python scripts/messages.py compile
+	@touch $@
+
+# What a buyer installs from the shop.
+build/seeder/.built: $(VENV)/.installed $(shell git ls-files drm seeder 2>/dev/null)
+	@rm -rf build/seeder && mkdir -p build/seeder
+	@$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/seeder .
 	@touch $@
 
 clean:

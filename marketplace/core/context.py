@@ -4,6 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from marketplace.core.seeder_program import install_command
 
 __all__ = ["site"]
 
@@ -14,4 +17,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "site_name": settings.SITE_NAME,
         "site_url": settings.SITE_URL,
         "sandbox": settings.SANDBOX,
+        "seeder_install": SimpleLazyObject(install_command),
     }

@@ -10,5 +10,6 @@ app_name = "library"
 
 urlpatterns = [
     path("library/", views.index, name="index"),
+    path("seeder/<str:name>", views.seeder_program, name="seeder_program"),
     path("library/owned/<uuid:listing_id>/", views.owned, name="owned"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -14,10 +14,11 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.middleware import HtmxDetails
 
 from marketplace.accounts.types import User
+from marketplace.core.seeder_program import wheel
 from marketplace.library.shelf import shelf_of
 from marketplace.licensing import queries as licensing
 
-__all__ = ["index", "owned"]
+__all__ = ["index", "owned", "seeder_program"]
 
 
 @login_required
@@ -42,3 +43,12 @@ def owned(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
     if not isinstance(request.user, User) or not licensing.owns(request.user, listing_id):
         return HttpResponse(status=204)
     return render(request, "library/_owned.html", {"listing_id": listing_id})
+
+
+@require_safe
+def seeder_program(request: HttpRequest, name: str) -> FileResponse:
+    """The seeder of this shop's version, as a wheel for pip and pipx."""
+    file = wheel()
+    if file is None or file.name != name:
+        raise Http404
+    return FileResponse(file.open("rb"), content_type="application/zip", as_attachment=True)

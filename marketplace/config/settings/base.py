@@ -20,6 +20,7 @@ KEY_DIR = DATA_DIR / "keys"
 ORIGIN_DIR = DATA_DIR / "origin"  # resume data of the origin seeder
 MEDIA_ROOT = DATA_DIR / "media"  # covers
 MEDIA_URL = "media/"
+SEEDER_DIR = BASE_DIR / "build" / "seeder"  # the wheel that buyers install
 
 SITE_NAME = "Geobuk"
 SITE_URL = os.environ.get("GEOBUK_URL", "http://127.0.0.1:8000").rstrip("/")

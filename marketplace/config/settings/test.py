@@ -26,3 +26,4 @@ if not os.environ.get("GEOBUK_PG_NAME"):
     DATABASES["default"]["TEST"] = {"NAME": _DATA / "test.sqlite3"}
 STATIC_ROOT = _DATA / "static"
 STATIC_ROOT.mkdir()  # WhiteNoise warns of a folder that is not there
+SEEDER_DIR = _DATA / "seeder"
