@@ -7,7 +7,7 @@ import hmac
 import secrets
 from typing import Final, Self
 
-from Crypto.Protocol.DH import import_x25519_private_key
+from Crypto.Protocol.DH import import_x25519_private_key, import_x25519_public_key
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -180,6 +180,13 @@ class SealingPublicKey:
             raise FormatError("An X25519 public key must be 32 bytes long.")
         self._value = bytes(value)
         self.suite = suite
+        try:
+            # Section 2.3: what is sealed for a point of small order opens for everybody.
+            import_x25519_public_key(self._value)
+        except ValueError as error:
+            raise FormatError(
+                "The device's sealing key is not usable. Sign in again on it."
+            ) from error
 
     @classmethod
     def from_bytes(cls, value: bytes, suite: str = SUITE_X25519) -> Self:

@@ -141,6 +141,24 @@ def test_an_unknown_suite_is_refused() -> None:
         SealingPublicKey(bytes(32), "P-256")
 
 
+@pytest.mark.parametrize(
+    "point",
+    [
+        "00" * 32,
+        "00" * 31 + "80",  # the highest bit does not count
+        "01" + "00" * 31,
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    ],
+)
+def test_a_sealing_key_of_small_order_is_no_key(point: str) -> None:
+    with pytest.raises(FormatError, match="not usable"):
+        SealingPublicKey(bytes.fromhex(point))
+
+
 def test_a_commitment_is_for_one_key_and_one_seal() -> None:
     seal_id, other = "00" * 16, "01" * 16
 

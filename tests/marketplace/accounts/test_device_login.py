@@ -174,6 +174,17 @@ def test_a_login_that_cannot_begin(seeder: FakeSeeder, change: dict[str, str], e
     assert not DeviceGrant.objects.exists()
 
 
+def test_a_sealing_key_that_everybody_can_open_is_refused(seeder: FakeSeeder) -> None:
+    # A point of small order, vouched for by its owner: licences for it could not be made.
+    weak = bytes(32)
+    statement = b"\x00".join((b"geobuk-sealing-key-v1", b"X25519", weak))
+    fields = seeder.fields(
+        sealing_key=b64u(weak), sealing_key_signature=b64u(seeder.identity.sign(statement))
+    )
+
+    assert refusal(seeder.post("/oauth/device", fields)) == "invalid_request"
+
+
 def test_a_sealing_key_signed_by_another_key_is_refused(seeder: FakeSeeder) -> None:
     other = SealingKey.generate()
     forged = b64u(sign_sealing_key(IdentityKey.generate(), other.public))
