@@ -22,7 +22,7 @@ from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import reconnect
 
 from seeder.client import ShopClient
 from seeder.config import Home, is_loopback, write_json
@@ -66,6 +66,13 @@ class EventSource(Protocol):
     def listen(self, heard: Callable[[str], None], stop: threading.Event) -> None: ...
 
 
+class _Straight(reconnect):
+    """A connection to the address it was given: a redirect would carry our headers elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 class WebSocketEvents:
     """The shop's event socket: connects again with growing pauses, for ever."""
 
@@ -88,7 +95,7 @@ class WebSocketEvents:
 
     def _listen_once(self, heard: Callable[[str], None], stop: threading.Event) -> None:
         url, headers = self._client.websocket_handshake()
-        with connect(
+        with _Straight(
             url,
             additional_headers=headers,
             user_agent_header="geobuk",
