@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.admin import EmailAddress
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa.admin import Authenticator
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -15,7 +17,7 @@ from unfold.admin import ModelAdmin
 from marketplace.accounts import services
 from marketplace.accounts.models import Device, Seller, User
 
-__all__ = ["DeviceAdmin", "SellerAdmin", "UserAdmin"]
+__all__ = ["AddressAdmin", "DeviceAdmin", "SecondFactorAdmin", "SellerAdmin", "UserAdmin"]
 
 # The admin's own log-in page would pass by the rate limits and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -41,8 +43,70 @@ class UserAdmin(ModelAdmin):
     readonly_fields = ["email", "date_joined", "last_login"]
     filter_horizontal = ["groups"]
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        # Who may edit people must not make themselves more than they are.
+        ranks = [] if _is_superuser(request) else ["is_staff", "is_superuser", "groups"]
+        return [*self.readonly_fields, *ranks]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # people sign up themselves, or `manage.py createsuperuser` makes them
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return _may_touch(request, obj) and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return _may_touch(request, obj) and bool(super().has_delete_permission(request, obj))
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def _may_touch(request: HttpRequest, person: User | None) -> bool:
+    return person is None or not person.is_superuser or _is_superuser(request)
+
+
+# allauth's own pages show the secret of a second factor, and change anybody's address.
+admin.site.unregister([Authenticator, EmailAddress])
+
+
+class _Reading(ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(_Reading):
+    """Without the secret. A person who lost theirs is let in by deleting it here."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_filter = ["type"]
+    search_fields = ["user__email"]
+    list_select_related = ["user"]
+    fields = ["user", "type", "created_at", "last_used_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        person = obj.user if isinstance(obj, Authenticator) else None
+        return _may_touch(request, person) and bool(super().has_delete_permission(request, obj))
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {}  # "delete selected" would ask about no one in particular
+
+
+@admin.register(EmailAddress)
+class AddressAdmin(_Reading):
+    """An address is changed by its owner, who confirms the new one by mail."""
+
+    list_display = ["email", "user", "primary", "verified"]
+    list_filter = ["primary", "verified"]
+    search_fields = ["email", "user__email"]
+    list_select_related = ["user"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(Seller)

@@ -149,13 +149,17 @@ def find_grant(*, user_code: str, now: dt.datetime) -> DeviceGrant:
 
 
 def decide_device_login(
-    *, grant_id: uuid.UUID, user: User, approve: bool, now: dt.datetime
+    *, grant_id: uuid.UUID, user: User, approve: bool, now: dt.datetime, language: str = "en"
 ) -> DeviceGrant:
-    """Approve or deny, once. Raises CodeUsedError where it was decided before, or is too old."""
+    """Approve or deny, once. Raises CodeUsedError where it was decided before, or is too old.
+
+    `language` is that of the page: the mail about the device is sent later, when the
+    seeder asks, which speaks none.
+    """
     state = _State.APPROVED if approve else _State.DENIED
     decided = DeviceGrant.objects.filter(
         pk=grant_id, state=_State.PENDING, expires_at__gt=now
-    ).update(state=state, user=user)
+    ).update(state=state, user=user, language=language)
     if not decided:
         raise CodeUsedError(
             _("This log-in was decided already or has expired. Start again on the device.")

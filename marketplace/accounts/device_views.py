@@ -15,6 +15,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -78,7 +79,11 @@ def approve(request: HttpRequest) -> HttpResponse:
         assert isinstance(request.user, User)
         try:
             services.decide_device_login(
-                grant_id=grant.pk, user=request.user, approve=approved, now=now
+                grant_id=grant.pk,
+                user=request.user,
+                approve=approved,
+                now=now,
+                language=get_language() or "en",
             )
         except CodeUsedError:
             return redirect("accounts:device")

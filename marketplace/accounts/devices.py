@@ -70,6 +70,7 @@ def register_device(*, grant: DeviceGrant, address: str | None, now: dt.datetime
             "devices_url": f"{settings.SITE_URL}{reverse('accounts:devices')}",
             "link_days": LINK_MAX_AGE.days,
         },
+        language=grant.language,
     )
     return DeviceLogin.objects.create(device=device, started_at=now)
 

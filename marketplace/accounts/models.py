@@ -127,6 +127,7 @@ class DeviceGrant(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True)
+    language = models.CharField(max_length=10, default="en", help_text="Of the owner's mail.")
 
     class Meta:
         constraints = [

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from marketplace.accounts import services
 from marketplace.accounts.models import Device, DeviceGrant, User
+from scripts.messages import compile_all
 from tests.marketplace.accounts.people import PASSWORD, log_in
 from tests.marketplace.accounts.seeder import FakeSeeder
 
@@ -49,6 +53,21 @@ def test_approving_a_device(ada: User, browser: Client, seeder: FakeSeeder) -> N
     assert "“Ada’s desk” is let in" in answer.content.decode()
     assert seeder.poll().status_code == 200
     assert Device.objects.get().user == ada
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_mail_about_it_is_in_the_language_of_the_page(
+    browser: Client, seeder: FakeSeeder, settings: Settings, tmp_path: Path
+) -> None:
+    compile_all(tmp_path)
+    settings.LOCALE_PATHS = [tmp_path]
+    browser.cookies["django_language"] = "ko"
+    type_code(browser, seeder.begin()["user_code"])
+    decide(browser, "approve")
+
+    assert seeder.poll().status_code == 200
+
+    assert mail.outbox[-1].subject == "새 기기: Ada’s desk"
 
 
 def test_denying_a_device(browser: Client, seeder: FakeSeeder) -> None:
