@@ -25,6 +25,7 @@ from marketplace.orders.errors import LiveOrderExistsError
 from marketplace.orders.types import Order
 from marketplace.payments import queries as payment_queries
 from marketplace.payments import services as payments
+from marketplace.payments.errors import PaymentMismatchError
 from marketplace.payments.types import Payment, PaymentOutcome
 
 __all__ = ["fulfil", "handle_event", "reconcile", "settle_order"]
@@ -57,6 +58,7 @@ def _apply(order_id: uuid.UUID, *, now: dt.datetime) -> None:
     match outcome.state if outcome else None:
         case _Payment.SUCCEEDED:
             assert outcome is not None
+            _check_price(order, outcome)
             if order.state == _Order.REFUNDED:
                 _take_refund_back(order, outcome, now=now)
             elif orders.mark_paid(order_id=order_id, now=now):
@@ -65,6 +67,14 @@ def _apply(order_id: uuid.UUID, *, now: dt.datetime) -> None:
             _refund(order, now=now)
         case _Payment.FAILED | _Payment.EXPIRED:
             orders.mark_expired(order_id=order_id)
+
+
+def _check_price(order: Order, outcome: PaymentOutcome) -> None:
+    """Goods go out for the order's own price, whatever was paid: a guard of the last step."""
+    if outcome.amount != order.price:
+        raise PaymentMismatchError(
+            f"order {order.number} costs {order.price}, and {outcome.amount} was paid"
+        )
 
 
 def fulfil(order_id: uuid.UUID, *, now: dt.datetime) -> None:

@@ -28,9 +28,16 @@ def record(
     *,
     refunds: list[RefundSnapshot] | None = None,
 ) -> Payment:
-    """Merge what Stripe says into the payment's rows; what is older than they are has no effect."""
+    """Merge what Stripe says into the payment's rows; what is older than they are has no effect.
+
+    Raises PaymentMismatchError where the session was made for another payment or amount.
+    """
     with transaction.atomic():
         payment = lock_payment(payment_id)
+        if session.reference != str(payment.pk):
+            raise PaymentMismatchError(
+                f"session {session.id} was made for “{session.reference}”, not for {payment.pk}"
+            )
         expected = (payment.amount_minor, payment.currency)
         if (session.amount_minor, session.currency) != expected:
             raise PaymentMismatchError(

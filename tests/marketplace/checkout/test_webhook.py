@@ -54,6 +54,33 @@ def test_the_webhook_fulfils_before_the_buyer_returns(stripe: Emulator) -> None:
     assert len(mail.outbox) == 1
 
 
+def test_another_sum_than_the_orders_buys_nothing(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    payment = begin(ada, listing)
+    event = completed(stripe, payment)
+    Order.objects.filter(pk=payment.order_id).update(price_minor=99_000)
+
+    answer = deliver(event)
+
+    assert answer.status_code == 503
+    assert not licensing.owns(ada, listing.pk)
+    assert order_of(payment).state == "pending"
+
+
+def test_the_session_of_another_order_buys_nothing(stripe: Emulator) -> None:
+    ada, cheap, dear = make_person(), sell(), sell(title="같은 값")
+    paid, waiting = begin(ada, cheap), begin(ada, dear)
+    event = completed(stripe, paid)
+    # As if two answers of Stripe had been written into each other's rows.
+    Payment.objects.filter(pk=paid.pk).update(session_id="cs_lost")
+    Payment.objects.filter(pk=waiting.pk).update(session_id=paid.session_id)
+
+    answer = deliver(event)
+
+    assert answer.status_code == 503
+    assert not licensing.owns(ada, dear.pk)
+
+
 def test_an_event_that_comes_again_fulfils_once(stripe: Emulator) -> None:
     ada, listing = make_person(), sell()
     payment = begin(ada, listing)

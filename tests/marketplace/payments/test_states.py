@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import uuid
 
@@ -48,6 +49,11 @@ def new_payment() -> Payment:
     return Payment.objects.create(
         order_id=uuid.uuid4(), amount_minor=9_900, currency="KRW", expires_at=timezone.now()
     )
+
+
+def of(payment: Payment, found: SessionSnapshot) -> SessionSnapshot:
+    """The same answer, for a session that was made for `payment`."""
+    return dataclasses.replace(found, reference=str(payment.pk))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +105,7 @@ def test_answers_in_any_order_end_the_same(answers: list[Answer], state: str) ->
         Payment.objects.exclude(pk=payment.pk).update(session_id=None, payment_intent_id=None)
         Refund.objects.update(stripe_id=None)
         for found, refunds in [*order, order[0]]:
-            record(payment.pk, found, refunds=refunds)
+            record(payment.pk, of(payment, found), refunds=refunds)
         payment.refresh_from_db()
         rows = payment.refunds.order_by("amount_minor").values_list("amount_minor", "state")
         endings.add((payment.state, *rows))
@@ -114,7 +120,19 @@ def test_another_amount_is_never_recorded() -> None:
     Payment.objects.filter(pk=payment.pk).update(amount_minor=1)
 
     with pytest.raises(PaymentMismatchError):
-        record(payment.pk, PAID[0])
+        record(payment.pk, of(payment, PAID[0]))
+
+    payment.refresh_from_db()
+    assert (payment.state, payment.session_id) == ("starting", None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reference", ["", "no id", str(uuid.uuid4())])
+def test_a_session_of_another_payment_is_never_recorded(reference: str) -> None:
+    payment = new_payment()
+
+    with pytest.raises(PaymentMismatchError):
+        record(payment.pk, dataclasses.replace(PAID[0], reference=reference))
 
     payment.refresh_from_db()
     assert (payment.state, payment.session_id) == ("starting", None)
