@@ -41,7 +41,7 @@ ENGLISH = {
 }
 KOREAN = {
     "by": "판매자",
-    "verified": "첫 바이트 전에 모두 확인했습니다",
+    "verified": "재생하기 전에 모두 확인했습니다",
     "verified_signature": "{shop}의 서명으로 봉인된 콘텐츠",
     "verified_licence": "이 기기에 발급된 라이선스",
     "verified_online": "방금 상점에서 확인했습니다",
@@ -51,7 +51,7 @@ KOREAN = {
     "play": "재생",
     "pause": "일시정지",
     "save_copy": "사본 저장",
-    "save_hint": "이 종류의 파일은 여기서 재생할 수 없습니다. 사본을 저장해 다른 프로그램으로 열거나 다음 명령을 실행하세요:",
+    "save_hint": "이 종류의 파일은 여기서 재생할 수 없습니다. 사본을 저장해 다른 프로그램으로 열거나 다음 명령을 실행해 주세요:",
     "no_player": "이 종류의 파일은 여기서 재생할 수 없고, 판매자가 저장을 허용하지 않았습니다.",
     "other_players": "이 컴퓨터의 다른 플레이어에서 열 수 있는 주소:",
     "copy_address": "복사",
@@ -65,12 +65,12 @@ KOREAN = {
     "keys_track": "다음 또는 이전 파일",
     "stopped": "재생이 멈췄습니다",
     "broken": "이 브라우저로는 재생할 수 없는 파일입니다. 아래 주소를 mpv나 VLC 같은 다른 플레이어에서 열어 보세요.",
-    "gone": "플레이어가 실행되고 있지 않습니다. 다시 시작하세요: geobuk play",
+    "gone": "플레이어가 실행되고 있지 않습니다. 다시 시작해 주세요: geobuk play",
     "refused_changed_bytes": "이 사본에는 바뀐 바이트가 있습니다. 판매자가 봉인한 내용과 달라 보여 주지 않습니다. 다음 명령으로 고칠 수 있습니다: geobuk sync",
     "refused_revoked": "환불 등으로 상점이 이 구매를 취소했습니다. 이유는 상점의 보관함에서 볼 수 있습니다.",
-    "not_found": "없는 페이지입니다. geobuk play 명령이 보여 준 주소를 여세요.",
-    "expired": "이 페이지는 기한이 지났습니다. geobuk play를 다시 실행하세요.",
-    "noscript": "목록과 단축키를 쓰려면 자바스크립트를 켜세요. 파일은 그대로 재생됩니다.",
+    "not_found": "없는 페이지입니다. geobuk play 명령이 보여 준 주소를 열어 주세요.",
+    "expired": "이 페이지는 기한이 지났습니다. geobuk play를 다시 실행해 주세요.",
+    "noscript": "목록과 단축키를 쓰려면 자바스크립트를 켜 주세요. 파일은 그대로 재생됩니다.",
 }
 TEXTS: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "ko": KOREAN}
 
