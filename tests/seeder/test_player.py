@@ -392,7 +392,7 @@ def test_the_page_lists_an_album_in_the_readers_language(player: Player, token: 
     assert "<audio" in english.text
     assert "Checked before the first byte" in english.text
     assert (english.headers["content-language"], 'lang="en"' in english.text) == ("en", True)
-    assert "첫 바이트 전에" in korean.text
+    assert "재생하기 전에" in korean.text
     for name in ("01 파도.flac", "02 섬.flac", "빈 파일.txt"):
         assert name in english.text
     assert player.url(token, 0, "01 파도.flac") in english.text
