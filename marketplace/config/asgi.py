@@ -42,8 +42,10 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 # A browser sends its cookies along from any page, so its sockets check the Origin.
 # A seeder has no cookies and no Origin: its headers carry a proof instead.
-_browser_websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(browser_sockets)))
-_seeder_websocket = URLRouter(seeder_sockets)
+_sockets = {
+    "/ws/user/": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(browser_sockets))),
+    "/ws/seeder/": URLRouter(seeder_sockets),
+}
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,14 +53,19 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "websocket":
-        websocket = _seeder_websocket if path == "/ws/seeder/" else _browser_websocket
-        await websocket(scope, receive, send)
+        await _sockets.get(path, _no_socket)(scope, receive, send)
     elif path.startswith("/announce/"):
         await tracker(scope, receive, send)
     elif path.startswith("/uploads/"):
         await uploads(scope, receive, send)
     else:
         await django_application(scope, receive, send)
+
+
+async def _no_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Close what opens at no address of ours: the router would log a traceback for each."""
+    await receive()
+    await send({"type": "websocket.close", "code": 4404})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

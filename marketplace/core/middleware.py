@@ -1,11 +1,15 @@
-"""The edge: our errors become pages with the right status and a sentence."""
+"""The edge: our errors become pages with a sentence, and the admin gets a policy it works under."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from csp.decorators import csp_update
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 
 from marketplace.core.errors import (
     ConflictError,
@@ -15,7 +19,7 @@ from marketplace.core.errors import (
     NotFoundError,
 )
 
-__all__ = ["DomainErrorMiddleware", "status_of"]
+__all__ = ["AdminPolicyMiddleware", "DomainErrorMiddleware", "status_of"]
 
 _STATUS: list[tuple[type[MarketplaceError], int]] = [
     (NotAllowedError, 403),
@@ -33,6 +37,18 @@ def status_of(error: MarketplaceError) -> int:
     return 500
 
 
+class AdminPolicyMiddleware:
+    """Loosen the content security policy for the operator's pages, and for no others."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._public = get_response
+        self._admin = csp_update(settings.ADMIN_POLICY)(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_admin = request.path_info.startswith(reverse("admin:index"))
+        return (self._admin if is_admin else self._public)(request)
+
+
 class DomainErrorMiddleware:
     """Answer a domain error that no view has caught with a page that helps."""
 
@@ -40,7 +56,13 @@ class DomainErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 405 and request.accepts("text/html") and not response.content:
+            # After a log-in or from the history, a browser asks for what only a button sends.
+            page = render(request, "core/error.html", {"status": 405, "detail": ""}, status=405)
+            page["Allow"] = response["Allow"]
+            return page
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, MarketplaceError):

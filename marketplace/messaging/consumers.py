@@ -32,5 +32,10 @@ class UserConsumer(AsyncJsonWebsocketConsumer):
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
         """Pages only listen; what they say is dropped."""
 
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        # What is not JSON is dropped like all else, instead of ending the connection.
+        return None
+
     async def relay_event(self, message: dict[str, Any]) -> None:
         await self.send_json({"kind": message["kind"], "payload": message["payload"]})

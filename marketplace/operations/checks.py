@@ -1,15 +1,22 @@
-"""What `manage.py check --deploy` says about the shop's keys."""
+"""What `manage.py check --deploy` says about the shop's keys, address and folder."""
 
 from __future__ import annotations
 
+import stat
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
 from marketplace.operations.backup import verified_record
 from marketplace.packaging import services as packaging
 
-__all__ = ["master_key_has_a_verified_backup"]
+__all__ = [
+    "data_folder_is_private",
+    "master_key_has_a_verified_backup",
+    "proxies_are_counted",
+    "site_is_reached_by_tls",
+]
 
 
 @register(Tags.security, deploy=True)
@@ -24,3 +31,35 @@ def master_key_has_a_verified_backup(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Run `manage.py backup FOLDER`, and keep the folder and its passphrase elsewhere."
     return [Error(problem, hint=hint, id="geobuk.E001")]
+
+
+@register(Tags.security, deploy=True)
+def site_is_reached_by_tls(**_: Any) -> list[CheckMessage]:
+    """Links in mails, proofs of seeders and trackers are built on the shop's own address."""
+    if settings.SANDBOX or settings.SITE_URL.startswith("https://"):
+        return []
+    hint = "Set GEOBUK_URL to the public address, as in https://shop.example."
+    problem = f"The shop's address is {settings.SITE_URL}, which is not encrypted."
+    return [Error(problem, hint=hint, id="geobuk.E002")]
+
+
+@register(Tags.security, deploy=True)
+def data_folder_is_private(**_: Any) -> list[CheckMessage]:
+    """Whoever reads the database has sessions and announce tokens."""
+    folder = settings.DATA_DIR
+    if not stat.S_IMODE(folder.stat().st_mode) & 0o007:
+        return []
+    hint = f"Run: chmod 700 {folder}"
+    problem = f"Everybody on this machine can look into {folder}."
+    return [Warning(problem, hint=hint, id="geobuk.W001")]
+
+
+@register(Tags.security, deploy=True)
+def proxies_are_counted(**_: Any) -> list[CheckMessage]:
+    """Without it every visitor has the proxy's address, for rate limits and for the swarm."""
+    behind_proxy = settings.SECURE_PROXY_SSL_HEADER is not None
+    if not behind_proxy or settings.ALLAUTH_TRUSTED_PROXY_COUNT > 0:
+        return []
+    hint = "Set GEOBUK_PROXIES to the number of proxies of yours in front of the shop."
+    problem = "A proxy says which requests came by TLS, but no proxy is trusted for addresses."
+    return [Warning(problem, hint=hint, id="geobuk.W002")]

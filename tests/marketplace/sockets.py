@@ -21,7 +21,7 @@ class Socket:
         """Open. Returns None when accepted, else the close code."""
         await self._app.send_input({"type": "websocket.connect"})
         answer = await self._app.receive_output(5)
-        return None if answer["type"] == "websocket.accept" else int(answer["code"])
+        return None if answer["type"] == "websocket.accept" else int(answer.get("code", 1000))
 
     async def send(self, text: str) -> None:
         """Say something to the server."""

@@ -86,6 +86,7 @@ async def test_a_page_gets_the_events_of_its_own_user() -> None:
     user = User(id=uuid.uuid4(), email="ada@example.org")
     socket = Socket(UserConsumer.as_asgi(), "/ws/user/", user=user)
     assert await socket.connect() is None
+    await socket.send("what a page says is dropped, also where it is no JSON")
 
     layer = get_channel_layer()
     assert layer is not None

@@ -1,0 +1,135 @@
+"""One trade with everybody in it, and the addresses of everything that is somebody's."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from marketplace.accounts import devices
+from marketplace.accounts import services as accounts
+from marketplace.accounts.models import Device, User
+from marketplace.catalog import covers
+from marketplace.catalog import services as catalog
+from marketplace.catalog.models import Category
+from marketplace.catalog.types import Cover, ListingDetails
+from marketplace.checkout.settling import fulfil
+from marketplace.core.money import Money
+from marketplace.licensing import services as licensing
+from marketplace.orders import services as orders
+from marketplace.packaging import services as packaging
+from tests.marketplace.accounts.seeder import FakeSeeder
+from tests.marketplace.trade import FLAC, buy, log_in_device, make_person, make_seller, sell
+
+__all__ = ["PEOPLE", "Trade", "make_trade", "routes_of"]
+
+PEOPLE = ("nobody", "ada", "eve", "seller", "rival", "operator")
+
+
+@dataclass
+class Trade:
+    """Ada has bought from the seller; eve has bought from the rival; the operator is staff."""
+
+    people: dict[str, User]
+    seeders: dict[str, FakeSeeder]
+    places: dict[str, str]
+
+    def client(self, who: str, *, csrf: bool = False) -> Client:
+        client = Client(enforce_csrf_checks=csrf)
+        if who != "nobody":
+            client.force_login(self.people[who])
+        return client
+
+    def path(self, template: str) -> str:
+        return template.format(**self.places)
+
+
+def make_trade() -> Trade:
+    seller, rival = make_seller(), make_seller("다른 가게")
+    people = {
+        "ada": make_person("ada"),
+        "eve": make_person("eve"),
+        "seller": seller,
+        "rival": rival,
+        "operator": User.objects.create_superuser("operator@example.org", "pw"),
+    }
+    listing, other = sell(seller), sell(rival, title="낮의 노래")
+    buy(people["eve"], other)
+    order_id = _bought(people["ada"], listing.pk)
+    draft, upload = _draft_of(seller)
+    seeders = {who: log_in_device(user) for who, user in people.items()}
+    seeders["phone"] = log_in_device(people["ada"], "phone")
+    seeders["removed"] = log_in_device(people["ada"], "old laptop")
+    desk, old = (_device_of(seeders[name]) for name in ("ada", "removed"))
+    assert listing.package_id is not None
+    licence = licensing.licence_for(
+        user=people["ada"], device=desk, package_id=listing.package_id, now=timezone.now()
+    )
+    accounts.remove_device(user=people["ada"], device_id=old.pk, now=timezone.now())
+    places = {
+        "listing": str(listing.pk),
+        "draft": str(draft),
+        "upload": str(upload),
+        "order": str(order_id),
+        "device": str(desk.pk),
+        "removal": devices._removal_url(desk).rstrip("/").rsplit("/", 1)[1],
+        "shop": seller.seller.slug,
+        "cover": covers.store_cover(Cover(large=b"large", small=b"small")).rsplit("/", 1)[1],
+        "package": listing.package_id,
+        "licence": str(licence.pk),
+    }
+    return Trade(people, seeders, places)
+
+
+def _bought(buyer: User, listing_id: uuid.UUID) -> uuid.UUID:
+    """A paid order and what it grants, as settling leaves them."""
+    order = orders.open_order(buyer=buyer, listing_id=listing_id)
+    with transaction.atomic():
+        orders.mark_paid(order_id=order.pk, now=timezone.now())
+        fulfil(order.pk, now=timezone.now())
+    return order.pk
+
+
+def _draft_of(seller: User) -> tuple[uuid.UUID, uuid.UUID]:
+    """A listing that is not on sale, with one file."""
+    details = ListingDetails(
+        title="아직 아님",
+        description="",
+        price=Money(9_900, "KRW"),
+        category=Category.objects.get(slug="music"),
+    )
+    listing = catalog.create_listing(seller=seller, details=details)
+    upload = packaging.add_file(
+        owner=seller,
+        draft_id=listing.draft_id,
+        name="song.flac",
+        source=io.BytesIO(FLAC),
+        size=len(FLAC),
+        now=timezone.now(),
+    )
+    return listing.pk, upload.pk
+
+
+def _device_of(seeder: FakeSeeder) -> Device:
+    return Device.objects.get(thumbprint=seeder.identity.public.thumbprint)
+
+
+def routes_of(prefix: str = "") -> dict[str, URLPattern]:
+    """Every route below `prefix` that the resolver knows, by its pattern."""
+    found: dict[str, URLPattern] = {}
+
+    def walk(patterns: list[URLPattern | URLResolver], above: str) -> None:
+        for pattern in patterns:
+            route = above + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                walk(pattern.url_patterns, route)
+            elif route.startswith(prefix):
+                found[route] = pattern
+
+    walk(get_resolver().url_patterns, "")
+    return found
