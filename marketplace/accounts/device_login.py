@@ -32,7 +32,7 @@ from marketplace.accounts.errors import (
 )
 from marketplace.accounts.models import NAME_MAX, DeviceGrant, DeviceToken, User
 from marketplace.accounts.tokens import TokenPair
-from marketplace.core.text import clean_line
+from marketplace.core.text import can_be_seen, clean_line
 
 __all__ = [
     "CLIENT_ID",
@@ -90,7 +90,7 @@ def start_device_login(
     if request.scope not in ("", SCOPE):
         raise OAuthError("invalid_scope", f"The only scope of this shop is “{SCOPE}”.")
     name = clean_line(request.device_name)[:NAME_MAX].strip()
-    if not name:
+    if not can_be_seen(name):
         raise OAuthError("invalid_request", "Send device_name: what the owner will see.")
     shown = _check(proof, url=url, now=now)
     sealing_key, signature = _checked_sealing_key(request, shown)

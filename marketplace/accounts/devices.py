@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from marketplace.accounts import queries, tokens
 from marketplace.accounts.errors import DeviceNameError, DeviceNotFoundError, RemovalLinkError
 from marketplace.accounts.models import NAME_MAX, Device, DeviceGrant, DeviceLogin, User
-from marketplace.core.text import clean_line
+from marketplace.core.text import can_be_seen, clean_line
 from marketplace.messaging.services import publish, send_mail, user_group
 
 __all__ = [
@@ -79,7 +79,7 @@ def rename_device(*, user: User, device_id: uuid.UUID, name: str) -> Device:
     """Raises DeviceNotFoundError, and DeviceNameError with a sentence for the field."""
     device = queries.device(user, device_id)
     shown = clean_line(name)
-    if not shown or len(shown) > NAME_MAX:
+    if not can_be_seen(shown) or len(shown) > NAME_MAX:
         raise DeviceNameError(_("Write a name of 1 to %d characters.") % NAME_MAX)
     device.name = shown
     device.save(update_fields=["name"])

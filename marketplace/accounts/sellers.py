@@ -11,7 +11,7 @@ from django_countries import countries
 
 from marketplace.accounts.errors import CountryError, SellerNameError
 from marketplace.accounts.models import NAME_MAX, Seller, User
-from marketplace.core.text import clean_line
+from marketplace.core.text import can_be_seen, clean_line
 
 __all__ = ["become_seller"]
 
@@ -27,7 +27,7 @@ def become_seller(*, user: User, name: str, country: str) -> Seller:
     if existing := Seller.objects.filter(user=user).first():
         return existing
     shown = clean_line(name)
-    if not any(c.isalnum() for c in shown):
+    if not any(c.isalnum() and can_be_seen(c) for c in shown):
         raise SellerNameError(_("Write a name that buyers can read: it stands on your listings."))
     if len(shown) > NAME_MAX:
         raise SellerNameError(_("This name is too long; use at most %d characters.") % NAME_MAX)

@@ -15,7 +15,7 @@ from marketplace.catalog.models import Category, Listing
 from marketplace.catalog.services import check_price, split_tags
 from marketplace.catalog.types import Cover, ListingDetails
 from marketplace.core.money import CURRENCIES, MoneyError, parse_money
-from marketplace.core.text import clean_line, clean_text
+from marketplace.core.text import can_be_seen, clean_line, clean_text
 
 __all__ = ["DESCRIPTION_LENGTH", "TITLE_LENGTH", "ListingForm"]
 
@@ -82,6 +82,9 @@ class ListingForm(forms.Form):
         self, data: Any = None, files: Any = None, *, listing: Listing | None = None
     ) -> None:
         super().__init__(data, files, initial=_initial(listing) if listing else None)
+        for name in ("title", "description", "tags"):
+            # A browser would cut what is pasted at its end, and say nothing.
+            self.fields[name].widget.attrs.pop("maxlength", None)
         category = self.fields["category"]
         assert isinstance(category, forms.ModelChoiceField)
         category.queryset = queries.categories()
@@ -90,7 +93,7 @@ class ListingForm(forms.Form):
 
     def clean_title(self) -> str:
         title = clean_line(self.cleaned_data["title"])
-        if not title:
+        if not can_be_seen(title):
             raise forms.ValidationError(_("Give it a title that can be read."))
         return title
 

@@ -8,7 +8,14 @@ import unicodedata
 import nh3
 from markdown_it import MarkdownIt
 
-__all__ = ["clean_filename", "clean_line", "clean_text", "render_markdown", "search_form"]
+__all__ = [
+    "can_be_seen",
+    "clean_filename",
+    "clean_line",
+    "clean_text",
+    "render_markdown",
+    "search_form",
+]
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 _TAGS = {
@@ -22,6 +29,9 @@ _DIRECTION = frozenset(
 _LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
 # Windows opens a device under these names, whatever the ending.
 _DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
+# Letters and symbols that Unicode counts as such and draws as nothing: the fillers of
+# Hangul, and the empty pattern of Braille.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 FILENAME_MAX_BYTES = 200
 ENDING_MAX_BYTES = 16
 TOP_HEADING = 3
@@ -42,6 +52,11 @@ def clean_text(text: str) -> str:
 def clean_line(text: str) -> str:
     """One line: as clean_text, with every run of white space made one space."""
     return " ".join(clean_text(text).split())
+
+
+def can_be_seen(text: str) -> bool:
+    """Whether anything in `text` leaves ink: a name of zero-width characters is none."""
+    return any(unicodedata.category(c)[0] in "LNPS" and c not in _BLANK for c in text)
 
 
 def clean_filename(name: str) -> str:

@@ -7,10 +7,11 @@ import uuid
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
+from marketplace.catalog.errors import ListingNotReadyError
 from marketplace.catalog.types import Listing
 from marketplace.packaging import queries as packaging_queries
 from marketplace.packaging import services as packaging
@@ -63,10 +64,13 @@ def remove(
     return _list(request, listing)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @seller_required
 def publish(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpResponse:
+    """Publish by POST. A reload of what it refused, or a second click, shows the files' page."""
     listing = catalog_queries.own_listing(listing_id, seller)
+    if request.method != "POST" or listing.status != Listing.Status.DRAFT:
+        return redirect("publishing:files", listing_id)
     form = RightsForm(request.POST, may_save=listing.may_save)
     if form.is_valid():
         try:
@@ -75,6 +79,9 @@ def publish(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpRe
             form.add_error("rights", str(error))
         except (NoFilesError, UploadsUnfinishedError) as error:
             form.add_error(None, str(error))
+        except ListingNotReadyError:
+            # Two clicks at once: the other one has published it.
+            return redirect("publishing:files", listing_id)
         else:
             return redirect("publishing:files", listing_id)
     return _page(request, listing, form)

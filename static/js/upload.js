@@ -160,6 +160,7 @@ class Job {
     this.state = "gone";
     this.row.remove();
     jobs.splice(jobs.indexOf(this), 1);
+    if (jobs.length === 0) notYet.hidden = true;
   }
 }
 
@@ -226,6 +227,17 @@ for (const kind of ["dragleave", "drop"]) {
     if (kind === "drop") add(event.dataTransfer.files);
   });
 }
+
+// What still stands in the rows above would be left out without a word.
+const publish = document.getElementById("publish");
+const notYet = publish.querySelector("[data-not-yet]");
+publish.addEventListener("submit", (event) => {
+  if (jobs.length === 0) return;
+  event.preventDefault();
+  const moving = jobs.some((job) => job.state === "running" || job.state === "waiting");
+  notYet.textContent = moving ? text.textUploading : text.textUnfinished;
+  notYet.hidden = false;
+});
 
 window.addEventListener("beforeunload", (event) => {
   if (jobs.some((job) => job.state === "running" || job.state === "waiting")) event.preventDefault();

@@ -11,6 +11,7 @@ from django.utils import formats
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from marketplace.core.money import Money
 from marketplace.core.text import render_markdown
@@ -52,7 +53,7 @@ def back_address(context: dict[str, Any]) -> str:
 def size(count: int) -> str:
     """Bytes in words: 1,500,000 is "1.5 MB". Units are decimal, as disks and browsers count."""
     if count < 1000:
-        return _("%(count)d bytes") % {"count": count}
+        return ngettext("%(count)d byte", "%(count)d bytes", count) % {"count": count}
     value = float(count)
     unit = ""
     for unit in _UNITS:  # noqa: B007  # the last one stays where none is large enough

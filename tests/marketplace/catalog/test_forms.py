@@ -46,6 +46,8 @@ def test_a_filled_form_says_the_details() -> None:
     [
         ("title", "", "required"),
         ("title", "\u202e\u200f", "a title that can be read"),
+        ("title", "\u200b\u2060", "a title that can be read"),
+        ("title", "\u3164 \u2800", "a title that can be read"),
         ("title", "x" * 201, "at most 200"),
         ("description", "x" * 20_001, "at most 20000"),
         ("category", "", "required"),
@@ -72,6 +74,12 @@ def test_a_bad_field_is_named_with_a_sentence_and_no_other_is(
         assert not form.is_valid()
         assert set(form.errors) == {field}
         assert sentence in str(form.errors[field])
+
+
+def test_a_browser_cuts_nothing_that_is_pasted() -> None:
+    form = _form()
+
+    assert all("maxlength" not in str(form[name]) for name in ("title", "description", "tags"))
 
 
 def test_zero_is_a_price() -> None:

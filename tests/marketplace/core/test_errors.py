@@ -5,6 +5,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path
+from django.views.decorators.http import require_POST
 
 from marketplace.core.errors import (
     ConflictError,
@@ -26,11 +27,20 @@ _RAISED: dict[str, Exception] = {
 }
 
 
+@require_POST
+def _button(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("pressed")
+
+
 def _raise(request: HttpRequest, kind: str) -> HttpResponse:
     raise _RAISED[kind]
 
 
-urlpatterns = [path("raise/<str:kind>/", _raise), path("", include("marketplace.config.urls"))]
+urlpatterns = [
+    path("raise/<str:kind>/", _raise),
+    path("button/", _button),
+    path("", include("marketplace.config.urls")),
+]
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
@@ -106,3 +116,17 @@ def test_after_a_form_the_way_back_leads_to_the_page_that_sent_it(
     response = client.post("/raise/409/", headers={"referer": referer})
 
     assert f'btn btn--primary" href="{address}"' in response.content.decode()
+
+
+def test_the_address_of_a_button_says_so_to_who_opens_it(client: Client) -> None:
+    opened = client.get("/button/")
+
+    assert (opened.status_code, opened["Allow"]) == (405, "POST")
+    assert "This needs a click" in opened.content.decode()
+    assert client.post("/button/").content == b"pressed"
+
+
+def test_the_language_switch_leads_back_to_where_the_form_was(client: Client) -> None:
+    page = client.post("/raise/422/", headers={"referer": "http://testserver/studio/new/?a=1"})
+
+    assert 'name="next" value="/studio/new/?a=1"' in page.content.decode()

@@ -11,6 +11,7 @@ from marketplace.core.templatetags.geobuk import initial, media_kind, price, siz
     ("count", "text"),
     [
         (0, "0 bytes"),
+        (1, "1 byte"),
         (999, "999 bytes"),
         (1000, "1.0\u00a0KB"),
         (1_500_000, "1.5\u00a0MB"),

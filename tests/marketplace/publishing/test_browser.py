@@ -167,6 +167,30 @@ def test_files_are_chosen_ordered_refused_and_published(
     assert [p for p in (house.data / "uploads").rglob("*") if p.is_file()] == []
 
 
+def test_publishing_waits_for_the_files(house: House, page: Page, tmp_path: Path) -> None:
+    names = ["a.zip", "b.zip", "c.zip"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"PK\x03\x04" + os.urandom(6 * MIB))
+    page.get_by_label("Play and save").check()
+    _slow_line(page, 2 * MIB)
+
+    # Two are on their way, the third waits: the server does not know of it yet.
+    page.locator("#file-input").set_input_files([tmp_path / name for name in names])
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Your files are still on their way.")).to_be_visible()
+    page.get_by_role("button", name="Pause").first.click()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.locator(".upload")).to_have_count(3)
+    _slow_line(page, -1)
+    page.get_by_role("button", name="Resume").first.click()
+    expect(page.locator(".upload")).to_have_count(0, timeout=30_000)
+    expect(page.get_by_text("Your files are still on their way.")).to_be_hidden()
+    page.get_by_role("button", name="Publish").click()
+
+    expect(page.get_by_text("On sale.", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.locator(".file-row__name")).to_have_text(names)
+
+
 def test_live_progress_comes_without_asking(house: House, page: Page, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     with film.open("wb") as file:

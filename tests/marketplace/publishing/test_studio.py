@@ -217,6 +217,21 @@ def test_from_publish_to_on_sale_the_page_follows(
     assert "data-draft" not in sold
 
 
+def test_publishing_twice_or_by_its_address_leads_to_the_files(
+    browser: Client, listing: Listing, add: Add
+) -> None:
+    by_address = browser.get(_url("publish", listing.pk))
+    add()
+    clicks = [browser.post(_url("publish", listing.pk), {"rights": "play"}) for _ in range(2)]
+    work()
+    clicks.append(browser.post(_url("publish", listing.pk), {"rights": "save"}))
+
+    for answer in (by_address, *clicks):
+        assert (answer.status_code, answer["Location"]) == (302, _url("files", listing.pk))
+    listing.refresh_from_db()
+    assert (listing.status, listing.may_save) == ("on_sale", False)
+
+
 def test_a_failure_is_shown_with_a_way_on(browser: Client, listing: Listing, add: Add) -> None:
     add()
     packaging.fail_draft(draft_id=listing.draft_id, error="The shop's disk is full.")
