@@ -74,11 +74,18 @@ def _show_code(pending: PendingLogin, *, as_json: bool) -> None:
         Align.center(Text(spaced, style="bold reverse")),
         Text(),
         Align.center(Text(f"This device: {device.name}")),
-        Align.center(Text(device.thumbprint, style="dim")),
+        Text(),
+        Align.center(Text("Key fingerprint, which the page must show too:")),
+        Align.center(Text(_fingerprint(device.thumbprint))),
     )
     console.print(Panel(body, title=pending.shop.name, width=min(console.width, 66)))
     minutes = max(1, round(code.expires_in / 60))
     console.print(f"Waiting for you to approve it, for {minutes} minutes. Ctrl-C gives up.")
+
+
+def _fingerprint(thumbprint: str) -> str:
+    """In groups of four, as the shop's page shows it."""
+    return " ".join(thumbprint[i : i + 4] for i in range(0, len(thumbprint), 4))
 
 
 def logout(
@@ -145,6 +152,6 @@ def devices(shop: ShopOption = None, as_json: JsonOption = False) -> None:
         table.add_row("Shop", f"{seat.shop.name} ({seat.shop.site})")
         table.add_row("Account", account or "the shop cannot be asked just now")
         table.add_row("This device", seat.device.name)
-        table.add_row("Key", seat.device.thumbprint)
+        table.add_row("Key fingerprint", _fingerprint(seat.device.thumbprint))
         Console().print(table)
         say(f"All devices: {seat.shop.site}/accounts/devices/ · log out here: geobuk logout")

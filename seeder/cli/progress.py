@@ -147,7 +147,9 @@ class LiveProgress:
             if item.note:
                 table.add_row(Text(f"  {item.note}", style="yellow"), "", "", "")
         if not items:
-            table.add_row(Text("Nothing bought yet.", style="dim"), "", "", "")
+            asked = head.get("online", True)
+            sentence = "Nothing bought yet." if asked else "Asking the shop what you bought…"
+            table.add_row(Text(sentence, style="dim"), "", "", "")
         if head.get("note"):
             table.add_row(Text(str(head["note"]), style="yellow"), "", "", "")
         self._live.update(table, refresh=True)

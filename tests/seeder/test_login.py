@@ -273,7 +273,9 @@ def test_logging_out_offline_needs_force(
 
 def test_this_device_is_shown(geobuk: Callable[..., Result], seat: Seat, running: Running) -> None:
     assert last_json(geobuk("devices", "--json"))["account"] == "buyer@example.org"
-    assert seat.device.thumbprint in geobuk("devices").stdout
+    shown = geobuk("devices").stdout.partition("Key fingerprint")[2].split()
+    assert "".join(shown[:11]) == seat.device.thumbprint
+    assert len(shown[0]) == 4
 
     running.stop()
     assert last_json(geobuk("devices", "--json"))["account"] is None
