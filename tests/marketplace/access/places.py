@@ -6,6 +6,8 @@ import io
 import uuid
 from dataclasses import dataclass
 
+from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -38,11 +40,13 @@ class Trade:
     people: dict[str, User]
     seeders: dict[str, FakeSeeder]
     places: dict[str, str]
+    sessions: dict[str, str]
 
     def client(self, who: str, *, csrf: bool = False) -> Client:
+        """A browser of `who`; to open it changes nothing in the database."""
         client = Client(enforce_csrf_checks=csrf)
         if who != "nobody":
-            client.force_login(self.people[who])
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[who]
         return client
 
     def path(self, template: str) -> str:
@@ -58,6 +62,8 @@ def make_trade() -> Trade:
         "rival": rival,
         "operator": User.objects.create_superuser("operator@example.org", "pw"),
     }
+    for user in people.values():
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     listing, other = sell(seller), sell(rival, title="낮의 노래")
     buy(people["eve"], other)
     order_id = _bought(people["ada"], listing.pk)
@@ -83,7 +89,13 @@ def make_trade() -> Trade:
         "package": listing.package_id,
         "licence": str(licence.pk),
     }
-    return Trade(people, seeders, places)
+    return Trade(people, seeders, places, {who: _session_of(user) for who, user in people.items()})
+
+
+def _session_of(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def _bought(buyer: User, listing_id: uuid.UUID) -> uuid.UUID:

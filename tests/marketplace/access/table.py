@@ -1,0 +1,219 @@
+"""Who gets which answer, address by address: written down by hand, compared by machine.
+
+Columns: nobody (not logged in), ada (the buyer and owner), eve (another buyer), the seller,
+the rival (another seller), the operator (superuser). 302 sends to log in, or on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["API", "API_CALLERS", "CSRF_EXEMPT", "OPEN_BY_LINK", "PAGES", "Row"]
+
+Statuses = tuple[int, ...]
+
+
+def all_of(status: int) -> Statuses:
+    """The same for everybody."""
+    return (status,) * 6
+
+
+def members(status: int) -> Statuses:
+    """To log in for nobody, the same for everybody else."""
+    return (302, *(status,) * 5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One route: an address of it, and the six statuses of GET and of an empty POST."""
+
+    path: str
+    get: Statuses
+    post: Statuses
+
+
+PAGES: dict[str, Row] = {
+    "accounts/": Row(path="/accounts/", get=members(200), post=members(200)),
+    "accounts/become-seller/": Row(
+        path="/accounts/become-seller/", get=members(200), post=members(200)
+    ),
+    "accounts/devices/": Row(path="/accounts/devices/", get=members(200), post=members(405)),
+    "accounts/devices/<uuid:device_id>/name/": Row(
+        path="/accounts/devices/{device}/name/",
+        get=(302, 200, 404, 404, 404, 404),
+        post=(302, 200, 404, 404, 404, 404),
+    ),
+    "accounts/devices/<uuid:device_id>/remove/": Row(
+        path="/accounts/devices/{device}/remove/",
+        get=(302, 200, 404, 404, 404, 404),
+        post=(302, 302, 404, 404, 404, 404),
+    ),
+    "accounts/devices/remove/<str:signed>/": Row(
+        path="/accounts/devices/remove/{removal}/", get=all_of(200), post=all_of(200)
+    ),
+    "device/": Row(path="/device/", get=members(200), post=members(422)),
+    "device/approve/": Row(path="/device/approve/", get=all_of(302), post=all_of(302)),
+    "device/done/": Row(path="/device/done/", get=all_of(302), post=members(405)),
+    "oauth/device": Row(path="/oauth/device", get=all_of(400), post=all_of(400)),
+    "oauth/token": Row(path="/oauth/token", get=all_of(400), post=all_of(400)),
+    "accounts/login/": Row(
+        path="/accounts/login/",
+        get=(200, 302, 302, 302, 302, 302),
+        post=(200, 302, 302, 302, 302, 302),
+    ),
+    "accounts/logout/": Row(path="/accounts/logout/", get=members(200), post=all_of(302)),
+    "accounts/inactive/": Row(path="/accounts/inactive/", get=all_of(200), post=all_of(405)),
+    "accounts/signup/": Row(
+        path="/accounts/signup/",
+        get=(200, 302, 302, 302, 302, 302),
+        post=(200, 302, 302, 302, 302, 302),
+    ),
+    "accounts/reauthenticate/": Row(
+        path="/accounts/reauthenticate/", get=members(200), post=members(200)
+    ),
+    "accounts/email/": Row(path="/accounts/email/", get=members(200), post=all_of(302)),
+    "accounts/confirm-email/": Row(
+        path="/accounts/confirm-email/", get=all_of(200), post=all_of(405)
+    ),
+    "accounts/password/change/": Row(
+        path="/accounts/password/change/", get=members(200), post=members(200)
+    ),
+    "accounts/password/set/": Row(
+        path="/accounts/password/set/", get=all_of(302), post=all_of(302)
+    ),
+    "accounts/password/reset/": Row(
+        path="/accounts/password/reset/", get=all_of(200), post=all_of(200)
+    ),
+    "accounts/login/code/confirm/": Row(
+        path="/accounts/login/code/confirm/", get=all_of(302), post=all_of(302)
+    ),
+    r"accounts/^confirm-email/(?P<key>[-:\w]+)/$": Row(
+        path="/accounts/confirm-email/none/", get=all_of(200), post=all_of(404)
+    ),
+    "accounts/password/reset/key/done/": Row(
+        path="/accounts/password/reset/key/done/", get=all_of(200), post=all_of(405)
+    ),
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": Row(
+        path="/accounts/password/reset/key/1-none/", get=all_of(200), post=all_of(200)
+    ),
+    "accounts/password/reset/done/": Row(
+        path="/accounts/password/reset/done/", get=all_of(200), post=all_of(405)
+    ),
+    "accounts/2fa/": Row(path="/accounts/2fa/", get=members(200), post=members(405)),
+    "accounts/2fa/authenticate/": Row(
+        path="/accounts/2fa/authenticate/", get=all_of(302), post=all_of(302)
+    ),
+    "accounts/2fa/reauthenticate/": Row(
+        path="/accounts/2fa/reauthenticate/", get=all_of(302), post=all_of(302)
+    ),
+    "accounts/2fa/totp/activate/": Row(
+        path="/accounts/2fa/totp/activate/", get=all_of(302), post=all_of(302)
+    ),
+    "accounts/2fa/totp/deactivate/": Row(
+        path="/accounts/2fa/totp/deactivate/", get=members(404), post=members(404)
+    ),
+    "accounts/2fa/recovery-codes/": Row(
+        path="/accounts/2fa/recovery-codes/", get=members(404), post=members(405)
+    ),
+    "accounts/2fa/recovery-codes/generate/": Row(
+        path="/accounts/2fa/recovery-codes/generate/", get=all_of(302), post=all_of(302)
+    ),
+    "accounts/2fa/recovery-codes/download/": Row(
+        path="/accounts/2fa/recovery-codes/download/", get=members(404), post=members(404)
+    ),
+    "i18n/setlang/": Row(path="/i18n/setlang/", get=all_of(302), post=all_of(302)),
+    "": Row(path="/", get=all_of(200), post=all_of(405)),
+    "c/<slug:slug>/": Row(path="/c/music/", get=all_of(200), post=all_of(405)),
+    "t/<str:slug>/": Row(path="/t/none/", get=all_of(404), post=all_of(405)),
+    "s/<str:slug>/": Row(path="/s/{shop}/", get=all_of(200), post=all_of(405)),
+    "search/": Row(path="/search/", get=all_of(200), post=all_of(405)),
+    "l/<uuid:listing_id>/": Row(path="/l/{listing}/", get=all_of(200), post=all_of(405)),
+    "l/<uuid:listing_id>": Row(path="/l/{listing}", get=all_of(200), post=all_of(405)),
+    r"^media/covers/(?P<name>[0-9a-f]{32}(?:-small)?\.webp)$": Row(
+        path="/media/covers/{cover}", get=all_of(200), post=all_of(405)
+    ),
+    "library/": Row(path="/library/", get=members(200), post=members(405)),
+    "seeder/<str:name>": Row(path="/seeder/none.whl", get=all_of(404), post=all_of(405)),
+    "library/owned/<uuid:listing_id>/": Row(
+        path="/library/owned/{listing}/", get=(204, 200, 204, 204, 204, 204), post=all_of(405)
+    ),
+    ".well-known/geobuk.json": Row(
+        path="/.well-known/geobuk.json", get=all_of(200), post=all_of(405)
+    ),
+    "^api/": Row(path="/api/", get=all_of(404), post=all_of(404)),
+    "buy/<uuid:listing_id>/": Row(
+        path="/buy/{listing}/",
+        get=(302, 302, 200, 200, 200, 200),
+        post=(302, 302, 409, 409, 409, 409),
+    ),
+    "orders/<uuid:order_id>/": Row(
+        path="/orders/{order}/", get=(302, 200, 404, 404, 404, 404), post=members(405)
+    ),
+    "studio/sales/": Row(path="/studio/sales/", get=members(200), post=members(405)),
+    "studio/sales/<uuid:order_id>/refund/": Row(
+        path="/studio/sales/{order}/refund/",
+        get=(302, 404, 404, 200, 404, 200),
+        post=(302, 404, 404, 409, 404, 409),
+    ),
+    "webhooks/stripe/": Row(path="/webhooks/stripe/", get=all_of(405), post=all_of(400)),
+    "studio/": Row(path="/studio/", get=(302, 302, 302, 200, 200, 302), post=all_of(405)),
+    "studio/new/": Row(
+        path="/studio/new/", get=(302, 302, 302, 200, 200, 302), post=(302, 302, 302, 200, 200, 302)
+    ),
+    "studio/<uuid:listing_id>/": Row(
+        path="/studio/{draft}/",
+        get=(302, 302, 302, 200, 404, 302),
+        post=(302, 302, 302, 200, 404, 302),
+    ),
+    "studio/<uuid:listing_id>/withdraw/": Row(
+        path="/studio/{draft}/withdraw/", get=all_of(405), post=(302, 302, 302, 409, 404, 302)
+    ),
+    "studio/<uuid:listing_id>/resume/": Row(
+        path="/studio/{draft}/resume/", get=all_of(405), post=(302, 302, 302, 409, 404, 302)
+    ),
+    "studio/<uuid:listing_id>/files/": Row(
+        path="/studio/{draft}/files/", get=(302, 302, 302, 200, 404, 302), post=all_of(405)
+    ),
+    "studio/<uuid:listing_id>/files/list/": Row(
+        path="/studio/{draft}/files/list/", get=(302, 302, 302, 302, 404, 302), post=all_of(405)
+    ),
+    "studio/<uuid:listing_id>/publish/": Row(
+        path="/studio/{draft}/publish/",
+        get=(302, 302, 302, 302, 404, 302),
+        post=(302, 302, 302, 422, 404, 302),
+    ),
+    "studio/<uuid:listing_id>/progress/": Row(
+        path="/studio/{draft}/progress/", get=(302, 302, 302, 200, 404, 302), post=all_of(405)
+    ),
+    "studio/<uuid:listing_id>/files/<uuid:upload_id>/move/": Row(
+        path="/studio/{draft}/files/{upload}/move/",
+        get=all_of(405),
+        post=(302, 302, 302, 302, 404, 302),
+    ),
+    "studio/<uuid:listing_id>/files/<uuid:upload_id>/remove/": Row(
+        path="/studio/{draft}/files/{upload}/remove/",
+        get=all_of(405),
+        post=(302, 302, 302, 302, 404, 302),
+    ),
+    "sandbox/mail/": Row(path="/sandbox/mail/", get=all_of(200), post=all_of(405)),
+}
+
+# No cookie counts there: a proof, a code or a signature says who calls.
+CSRF_EXEMPT = {"oauth/device", "oauth/token", "webhooks/stripe/"}
+# The mail's link removes a device without a log-in, for an owner who was locked out.
+OPEN_BY_LINK = "accounts/devices/remove/<str:signed>/"
+
+# Whose seeder calls: none, ada's, ada's other one, eve's, the seller's, the rival's, the
+# operator's, and one of ada's that she has removed.
+API_CALLERS = ("nobody", "ada", "phone", "eve", "seller", "rival", "operator", "removed")
+API: dict[tuple[str, str], Statuses] = {
+    ("GET", "/api/v1/me"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("GET", "/api/v1/library"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("GET", "/api/v1/packages/{package}/manifest"): (401, 200, 200, 404, 404, 404, 404, 401),
+    ("GET", "/api/v1/packages/{package}/torrent"): (401, 200, 200, 404, 404, 404, 404, 401),
+    ("POST", "/api/v1/packages/{package}/licence"): (401, 200, 200, 404, 404, 404, 404, 401),
+    # A licence is its device's alone: not even ada's phone asks about that of her desk.
+    ("GET", "/api/v1/licences/{licence_id}/status"): (401, 200, 404, 404, 404, 404, 404, 401),
+    ("PUT", "/api/v1/progress"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("DELETE", "/api/v1/device"): (401, 204, 204, 204, 204, 204, 204, 401),
+}
