@@ -97,7 +97,7 @@ def require_own_origin(headers: dict[str, str]) -> None:
     if origin == f"{site.scheme}://{site.netloc}":
         return
     allowed = validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
-    if not (allowed and origin in {f"http://{host}", f"https://{host}"}):
+    if not (allowed and origin == f"{site.scheme}://{host}"):
         raise Refusal(403, _("Uploads are accepted from pages of this shop alone."))
 
 
