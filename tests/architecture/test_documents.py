@@ -54,6 +54,16 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_test_that_a_document_names_is_there() -> None:
+    gone = [
+        f"{path.relative_to(ROOT)}: {named}"
+        for path in _tracked("*.md")
+        for named in re.findall(r"`(tests/[\w./-]+)`", path.read_text())
+        if not (ROOT / named).exists()
+    ]
+    assert gone == []
+
+
 def test_modules_stay_small_rooms() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
