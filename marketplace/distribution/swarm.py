@@ -22,7 +22,7 @@ _RANDOM = secrets.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class SwarmSize:
-    """How many peers have everything, and how many not yet."""
+    """How many members have everything, and how many not yet."""
 
     seeds: int = 0
     leechers: int = 0
@@ -50,18 +50,14 @@ class _Peer:
 class _Swarm:
     # In the order of their last announce, so the expired ones stand in front.
     peers: dict[tuple[Hashable, bytes], _Peer] = field(default_factory=dict)
-    seeds: int = 0
+    # Kept, not counted when asked: other threads ask while this one changes the peers.
+    size: SwarmSize = SwarmSize()
 
     def drop(self, key: tuple[Hashable, bytes]) -> _Peer | None:
-        peer = self.peers.pop(key, None)
-        if peer is not None and peer.seed:
-            self.seeds -= 1
-        return peer
+        return self.peers.pop(key, None)
 
     def add(self, peer: _Peer) -> None:
         self.peers[peer.member, peer.peer_id] = peer
-        if peer.seed:
-            self.seeds += 1
 
     def expire(self, now: float) -> None:
         while self.peers:
@@ -70,9 +66,11 @@ class _Swarm:
                 return
             self.drop(key)
 
-    @property
-    def size(self) -> SwarmSize:
-        return SwarmSize(self.seeds, len(self.peers) - self.seeds)
+    def count(self) -> None:
+        """A member counts once, also where a crash left peers of it behind."""
+        members = {peer.member for peer in self.peers.values()}
+        seeds = {peer.member for peer in self.peers.values() if peer.seed}
+        self.size = SwarmSize(len(seeds), len(members) - len(seeds))
 
 
 class Swarms:
@@ -93,6 +91,7 @@ class Swarms:
         swarm.expire(now)
         old = swarm.drop((member, announce.peer_id))
         if announce.stopped:
+            swarm.count()
             if not swarm.peers:
                 del self._swarms[swarm_id]
             return View(swarm.size, ())
@@ -101,6 +100,7 @@ class Swarms:
         peer = _Peer(member, announce.peer_id, announce.left == 0, now + self._lifetime)
         peer.addresses = {**(old.addresses if old else {}), len(host): address}
         swarm.add(peer)
+        swarm.count()
         return View(swarm.size, _choose(swarm, peer, announce.numwant))
 
     def forget(self, swarm_id: Hashable, member: Hashable) -> None:
@@ -108,6 +108,7 @@ class Swarms:
         if swarm := self._swarms.get(swarm_id):
             for key in [key for key in swarm.peers if key[0] == member]:
                 swarm.drop(key)
+            swarm.count()
 
     def size(self, swarm_id: Hashable) -> SwarmSize:
         """The size as of the last announce. Safe to call from another thread."""
@@ -119,6 +120,7 @@ class Swarms:
         for swarm_id in list(self._swarms):
             swarm = self._swarms[swarm_id]
             swarm.expire(now)
+            swarm.count()
             if not swarm.peers:
                 del self._swarms[swarm_id]
 

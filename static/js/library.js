@@ -4,7 +4,7 @@
 // change too: then the list is asked for again, and the server writes them.
 
 const LANGUAGE = document.documentElement.lang || "en";
-const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte"];
+const SIZES = ["", "KB", "MB", "GB"]; // as the server writes them
 const REFRESH_PAUSE = 250; // milliseconds: several changes make one request
 const COPIED_FOR = 2000;
 
@@ -26,11 +26,12 @@ function rate(bytesPerSecond) {
     value /= 1000;
     unit += 1;
   }
-  return new Intl.NumberFormat(LANGUAGE, {
-    style: "unit",
-    unit: `${SIZES[unit]}-per-second`,
-    maximumFractionDigits: unit > 0 && value < 10 ? 1 : 0,
-  }).format(value);
+  if (unit === 0) {
+    return new Intl.NumberFormat(LANGUAGE, { style: "unit", unit: "byte-per-second" }).format(value);
+  }
+  const digits = value < 9.95 ? 1 : 0;
+  const number = new Intl.NumberFormat(LANGUAGE, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return `${number.format(value)}\u00a0${SIZES[unit]}/s`;
 }
 
 document.addEventListener("geobuk:download.progress", ({ detail }) => {

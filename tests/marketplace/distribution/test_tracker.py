@@ -50,7 +50,19 @@ async def test_ones_own_peers_are_never_returned(house: House) -> None:
     answer = await house.announce(ada, peer_id=b"b" * 20, port=7002, **LEECH)
 
     assert peers_of(answer) == set()
-    assert answer[b"complete"] == 1
+    assert (answer[b"complete"], answer[b"incomplete"]) == (1, 0)
+
+
+async def test_who_comes_back_after_a_crash_is_counted_once(house: House) -> None:
+    ada, bob = house.let_in("ada"), house.let_in("bob")
+    await house.announce(ada, peer_id=b"a" * 20, port=7001, **LEECH)
+    crashed = await house.announce(bob, peer_id=b"b" * 20, port=7002, **LEECH)
+    back = await house.announce(bob, peer_id=b"c" * 20, port=7003, **LEECH)
+    done = await house.announce(bob, peer_id=b"c" * 20, port=7003, **SEED)
+    gone = await house.announce(bob, peer_id=b"c" * 20, port=7003, event="stopped", **SEED)
+
+    sizes = [(a[b"complete"], a[b"incomplete"]) for a in (crashed, back, done, gone)]
+    assert sizes == [(0, 2), (0, 2), (1, 1), (0, 2)]
 
 
 async def test_swarms_do_not_see_each_other(house: House) -> None:
