@@ -63,16 +63,21 @@ def unique_names(package: OpenedPackage) -> list[str]:
 def save_target(package: OpenedPackage, path: Path, *, force: bool) -> Path:
     """Where the package goes: a file, or a folder for several files.
 
-    A folder that is there takes the file under its own name. Raises TargetError where
-    something is in the way, or the place is none.
+    A folder that is there takes one file under its own name, and several in a folder of
+    their title, unless it is empty or has them from an earlier time. Raises TargetError
+    where something is in the way, or the place is none.
     """
     path = path.expanduser().absolute()
-    single = len(package.entries) == 1
-    if path.is_dir():
-        if single:
-            path /= unique_names(package)[0]
-        elif not any(path.iterdir()):
+    names = unique_names(package)
+    single = len(names) == 1
+    if path.is_dir() and single:
+        path /= names[0]
+    elif path.is_dir():
+        there = {entry.name for entry in path.iterdir()}
+        if not there:
             return path
+        if there.isdisjoint(names):
+            path /= safe_name(package.item.title, fallback="saved")
     if not path.parent.is_dir():
         raise TargetError(f"There is no folder {path.parent}. Make it first, or choose another.")
     if path.exists() and not force:

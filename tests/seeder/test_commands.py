@@ -171,6 +171,23 @@ def test_saving_several_files_makes_a_folder(
     assert geobuk("save", "바다", str(folder), "--force").exit_code == 0
 
 
+def test_several_files_get_a_folder_of_their_own_where_other_files_are(
+    geobuk: Geobuk, seat: Seat, album: FakePackage, own: Own, tmp_path: Path
+) -> None:
+    album.may_save = True
+    package = own(album)
+    (tmp_path / "letter.txt").write_text("mine")
+    folder = tmp_path / package.title
+
+    assert geobuk("save", "바다", str(tmp_path)).exit_code == 0
+    assert (folder / "01 파도.flac").read_bytes() == SONG
+    again = geobuk("save", "바다", str(tmp_path))
+    assert (again.exit_code, f"{folder} is there already" in again.stderr) == (1, True)
+    assert geobuk("save", "바다", str(tmp_path), "--force").exit_code == 0
+
+    assert {p.name for p in tmp_path.iterdir()} == {"home", "letter.txt", package.title}
+
+
 def test_saving_what_the_seller_keeps(
     geobuk: Geobuk, seat: Seat, album: FakePackage, own: Own, tmp_path: Path
 ) -> None:
