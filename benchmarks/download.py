@@ -25,7 +25,7 @@ __all__ = ["run"]
 
 SIZE = 1024 * 1024 * 1024
 PIECE_LENGTH = 1024 * 1024
-ROUNDS = 3
+ROUNDS = 5
 BAR = 0.9
 NAME = "ab" * 32
 SETTINGS = SessionSettings(tcp_only=True)
@@ -34,7 +34,11 @@ BLOCK = 16 * 1024 * 1024
 
 def run() -> list[Result]:
     """Download by turns; give the speed in MB/s."""
-    folder = Path(tempfile.mkdtemp(prefix="geobuk-download-"))
+    # In memory where there is room: a disk that is busy with the last round's bytes would
+    # decide more than either program does.
+    memory = Path("/dev/shm")  # noqa: S108
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 3 * SIZE
+    folder = Path(tempfile.mkdtemp(prefix="geobuk-download-", dir=memory if roomy else None))
     try:
         metainfo = _make_package(folder / "origin")
         ours: list[float] = []
