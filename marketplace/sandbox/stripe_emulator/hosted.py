@@ -145,7 +145,10 @@ def _read_card(world: World, form: dict[str, str]) -> Card:
         number
     ):
         raise _FieldError("Your card number is invalid.")
-    expiry = re.fullmatch(r"(0?[1-9]|1[0-2])\s*/\s*(?:20)?(\d\d)", form.get("expiry", "").strip())
+    typed = form.get("expiry", "").strip()
+    if re.fullmatch(r"\d{4}", typed):
+        typed = f"{typed[:2]}/{typed[2:]}"  # Stripe's own page puts the slash there by itself
+    expiry = re.fullmatch(r"(0?[1-9]|1[0-2])\s*/\s*(?:20)?(\d\d)", typed)
     if not expiry:
         raise _FieldError("Write the expiry as month / year, like 12 / 34.")
     month, year = int(expiry[1]), 2000 + int(expiry[2])

@@ -106,6 +106,13 @@ def test_log_in_in_any_spelling(ada: User, client: Client, email: str) -> None:
     assert answer["Location"] == "/library/"
 
 
+def test_the_password_comes_right_after_the_address(client: Client) -> None:
+    page = client.get("/accounts/login/").content.decode()
+
+    form = page[page.index('action="/accounts/login/"') :]
+    assert form.index('name="password"') < form.index("/accounts/password/reset/")
+
+
 def test_a_wrong_password_and_an_unknown_address_are_told_apart_by_nothing(ada: User) -> None:
     wrong = Client().post("/accounts/login/", {"login": "ada@example.org", "password": "x" * 12})
     unknown = Client().post("/accounts/login/", {"login": "bob@example.org", "password": "x" * 12})

@@ -191,6 +191,16 @@ def test_what_cannot_be_right_is_said_and_charges_nothing(
     assert now(stripe, session).payment_intent is None
 
 
+@pytest.mark.parametrize("expiry", ["1234", "12/34", "12 / 2034", "1/34"])
+def test_an_expiry_is_read_as_people_type_it(stripe: Emulator, expiry: str) -> None:
+    session = opened(stripe)
+    assert session.url
+
+    stripe.pay(session.url, expiry=expiry)
+
+    assert now(stripe, session).payment_status == "paid"
+
+
 def test_no_other_card_is_taken(stripe: Emulator) -> None:
     session = opened(stripe)
 
