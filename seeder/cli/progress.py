@@ -10,8 +10,9 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +20,7 @@ from rich.text import Text
 from seeder.cli.output import emit, show_size
 from seeder.downloads import ItemState
 
-__all__ = ["Progress", "make_progress"]
+__all__ = ["Progress", "draw", "make_progress"]
 
 WORDS = {
     "waiting": "waiting",
@@ -132,27 +133,33 @@ class LiveProgress:
         self._live.__exit__(kind, error, trace)
 
     def update(self, items: Sequence[ItemState], head: Mapping[str, Any]) -> None:
-        table = Table(box=None, expand=True, padding=(0, 1))
-        table.add_column(str(head.get("shop", "")), ratio=3, no_wrap=True, overflow="ellipsis")
-        table.add_column("", ratio=3, min_width=10)
-        table.add_column("", justify="right", no_wrap=True)
-        table.add_column("", justify="right", no_wrap=True)
-        for item in items:
-            table.add_row(
-                Text(item.title),
-                ProgressBar(total=max(1, item.total), completed=item.done),
-                _amount(item),
-                _traffic(item),
-            )
-            if item.note:
-                table.add_row(Text(f"  {item.note}", style="yellow"), "", "", "")
-        if not items:
-            asked = head.get("online", True)
-            sentence = "Nothing bought yet." if asked else "Asking the shop what you bought…"
-            table.add_row(Text(sentence, style="dim"), "", "", "")
-        if head.get("note"):
-            table.add_row(Text(str(head["note"]), style="yellow"), "", "", "")
-        self._live.update(table, refresh=True)
+        self._live.update(draw(items, head), refresh=True)
+
+
+def draw(items: Sequence[ItemState], head: Mapping[str, Any]) -> RenderableType:
+    """The table of `LiveProgress`, for a terminal of any width."""
+    table = Table(box=None, expand=True, padding=(0, 1))
+    # Titles are cut where they do not fit; a note says what to do, and is never cut.
+    table.add_column(str(head.get("shop", "")), ratio=3)
+    table.add_column("", ratio=3, min_width=10)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    for item in items:
+        table.add_row(
+            Text(item.title, no_wrap=True, overflow="ellipsis"),
+            ProgressBar(total=max(1, item.total), completed=item.done),
+            _amount(item),
+            _traffic(item),
+        )
+        if item.note:
+            table.add_row(Padding(Text(item.note, style="yellow"), (0, 0, 0, 2)), "", "", "")
+    if not items:
+        asked = head.get("online", True)
+        sentence = "Nothing bought yet." if asked else "Asking the shop what you bought…"
+        table.add_row(Text(sentence, style="dim"), "", "", "")
+    if not head.get("note"):
+        return table
+    return Group(table, Padding(Text(str(head["note"]), style="yellow"), (0, 1)))
 
 
 def _amount(item: ItemState) -> str:
