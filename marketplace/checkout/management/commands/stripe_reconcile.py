@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from marketplace.checkout import services
+from marketplace.checkout.types import Reconciled
 
 __all__ = ["Command"]
 
@@ -20,14 +22,27 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        while True:
-            done = services.reconcile(now=timezone.now())
-            self.stdout.write(
-                f"{done.orders} orders and {done.events} events looked at,"
-                f" {done.failures} could not be settled"
-            )
-            if options["every"] is None:
-                break
-            time.sleep(options["every"])
+        if options["every"] is not None:
+            self._go_on(options["every"])
+        done = services.reconcile(now=timezone.now())
+        self._tell(done)
         if done.failures:
             raise CommandError("Some could not be settled; the log says why. Run it again later.")
+
+    def _go_on(self, pause: float) -> NoReturn:
+        while True:
+            try:
+                done = services.reconcile(now=timezone.now())
+            except DatabaseError as error:
+                self.stderr.write(f"The database cannot be used: {error} Trying again.")
+            else:
+                if done.orders or done.events:
+                    self._tell(done)
+            close_old_connections()
+            time.sleep(pause)
+
+    def _tell(self, done: Reconciled) -> None:
+        self.stdout.write(
+            f"{done.orders} orders and {done.events} events looked at,"
+            f" {done.failures} could not be settled"
+        )
