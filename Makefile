@@ -19,12 +19,12 @@ run: setup
 	@GEOBUK_DATA="$(abspath $(DATA))" GEOBUK_URL="http://127.0.0.1:$(PORT)" $(BIN)/python manage.py sandbox
 
 test: setup lint
-	@scripts/system-packages.sh postgresql redis-server chromium fonts-noto-cjk
+	@scripts/system-packages.sh postgresql chromium fonts-noto-cjk
 	@$(BIN)/python -m tests.on_postgres -m race
 	@$(BIN)/pytest $(ARGS)
 
 bench: setup
-	@scripts/system-packages.sh postgresql chromium nginx
+	@scripts/system-packages.sh nginx
 	@FULL="$(FULL)" $(BIN)/python -m benchmarks $(ARGS)
 
 lint: setup

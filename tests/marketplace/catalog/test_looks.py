@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from marketplace.catalog.models import Category
@@ -20,21 +17,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 AXE = Path(settings.BASE_DIR) / "node_modules" / "axe-core" / "axe.min.js"
 LONG = "아주아주긴제목" * 20
 SMALL_PHONE = 320
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium is not None, "Chromium is not installed: apt-get install chromium"
-    # Playwright keeps an event loop in this thread, where Django refuses its database.
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
@@ -59,16 +41,16 @@ def addresses() -> list[str]:
     ]
 
 
-def _open(browser: Browser, width: int, **options: Any) -> Page:
-    return browser.new_page(viewport={"width": width, "height": 800}, **options)
+def _open(chromium: Browser, width: int, **options: Any) -> Page:
+    return chromium.new_page(viewport={"width": width, "height": 800}, **options)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [SMALL_PHONE, 1280])
 def test_axe_finds_nothing_and_nothing_runs_over_the_edge(
-    browser: Browser, live_server: LiveServer, addresses: list[str], width: int, scheme: Any
+    chromium: Browser, live_server: LiveServer, addresses: list[str], width: int, scheme: Any
 ) -> None:
-    page = _open(browser, width, color_scheme=scheme, reduced_motion="reduce")
+    page = _open(chromium, width, color_scheme=scheme, reduced_motion="reduce")
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text))
 
@@ -85,8 +67,8 @@ def test_axe_finds_nothing_and_nothing_runs_over_the_edge(
     assert [text for text in refused if "404" not in text] == []
 
 
-def test_the_menu_of_a_phone_works_by_keyboard(browser: Browser, live_server: LiveServer) -> None:
-    page = _open(browser, SMALL_PHONE)
+def test_the_menu_of_a_phone_works_by_keyboard(chromium: Browser, live_server: LiveServer) -> None:
+    page = _open(chromium, SMALL_PHONE)
     page.goto(live_server.url + "/")
     menu = page.locator("#site-nav")
 
@@ -102,9 +84,9 @@ def test_the_menu_of_a_phone_works_by_keyboard(browser: Browser, live_server: Li
 
 
 def test_the_first_tab_offers_the_way_past_the_header(
-    browser: Browser, live_server: LiveServer
+    chromium: Browser, live_server: LiveServer
 ) -> None:
-    page = _open(browser, 1280)
+    page = _open(chromium, 1280)
     page.goto(live_server.url + "/")
 
     page.keyboard.press("Tab")

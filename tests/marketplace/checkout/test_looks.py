@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -25,21 +22,6 @@ AXE = Path(django_settings.BASE_DIR) / "node_modules" / "axe-core" / "axe.min.js
 SMALL_PHONE = 320
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium is not None, "Chromium is not installed: apt-get install chromium"
-    # Playwright keeps an event loop in this thread, where Django refuses its database.
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
 @pytest.fixture
 def shop(stripe: Emulator, live_server: LiveServer, settings: Settings) -> str:
     """The shop's address; its pages may post on to the emulator's, as in the sandbox."""
@@ -49,9 +31,9 @@ def shop(stripe: Emulator, live_server: LiveServer, settings: Settings) -> str:
     return str(live_server.url)
 
 
-def open_as(browser: Browser, shop: str, user: User, width: int, **options: Any) -> Page:
+def open_as(chromium: Browser, shop: str, user: User, width: int, **options: Any) -> Page:
     """A page of a browser in which `user` is logged in."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+    context = chromium.new_context(viewport={"width": width, "height": 800}, **options)
     session = client_of(user).cookies["sessionid"].value
     context.add_cookies([{"name": "sessionid", "value": session, "url": shop}])
     return context.new_page()
@@ -77,10 +59,10 @@ def fill_in(page: Page, card: str) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(SMALL_PHONE, "dark"), (1280, "light")])
 def test_a_buyer_and_a_seller_in_their_browsers(
-    browser: Browser, shop: str, width: int, scheme: Any
+    chromium: Browser, shop: str, width: int, scheme: Any
 ) -> None:
     ada, listing = make_person(), sell(title="아주긴제목" * 12, may_save=True)
-    page = open_as(browser, shop, ada, width, color_scheme=scheme)
+    page = open_as(chromium, shop, ada, width, color_scheme=scheme)
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text))
 
@@ -95,7 +77,7 @@ def test_a_buyer_and_a_seller_in_their_browsers(
     expect(page.get_by_role("heading", name="Thank you. It is yours.")).to_be_visible()
     check(page)
 
-    seller = open_as(browser, shop, listing.seller, width, color_scheme=scheme)
+    seller = open_as(chromium, shop, listing.seller, width, color_scheme=scheme)
     seller.goto(f"{shop}/studio/sales/")
     check(seller)
     seller.get_by_role("link", name="Refund…").click()
@@ -110,10 +92,10 @@ def test_a_buyer_and_a_seller_in_their_browsers(
 
 
 def test_a_waiting_page_turns_into_the_receipt_by_itself(
-    browser: Browser, stripe: Emulator, shop: str
+    chromium: Browser, stripe: Emulator, shop: str
 ) -> None:
     ada, listing = make_person(), sell()
-    page = open_as(browser, shop, ada, 1280)
+    page = open_as(chromium, shop, ada, 1280)
     page.goto(f"{shop}/buy/{listing.pk}/")
     page.get_by_role("button", name="Go to payment").click()
     page.get_by_label("Bank transfer (the money arrives a little later)").check()
