@@ -123,7 +123,7 @@ def fetch_shop(site: str, *, http: httpx.Client) -> Shop:
     try:
         response = http.get(site + WELL_KNOWN)
     except httpx.HTTPError as error:
-        raise _unreachable(site, error) from error
+        raise _unreachable(site) from error
     if response.is_redirect:
         target = urlsplit(response.headers.get("Location", ""))
         raise ShopAnswerError(
@@ -141,10 +141,10 @@ def fetch_shop(site: str, *, http: httpx.Client) -> Shop:
     return parse_shop(document, site=site)
 
 
-def _unreachable(site: str, error: httpx.HTTPError) -> ShopUnreachableError:
+def _unreachable(site: str) -> ShopUnreachableError:
     return ShopUnreachableError(
-        f"The shop at {site} cannot be reached ({type(error).__name__}). "
-        "Check your connection and try again."
+        f"The shop at {site} cannot be reached. Check the address and your connection, and "
+        "try again."
     )
 
 
@@ -295,7 +295,7 @@ class ShopClient:
                 # A connection that never stood carried nothing: any call may try again.
                 never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if attempt == RETRIES or (not repeatable and not never_sent):
-                    raise _unreachable(self.shop.site, error) from error
+                    raise _unreachable(self.shop.site) from error
             else:
                 if last or response.status_code not in RETRY_STATUS:
                     return response
@@ -355,7 +355,7 @@ class ShopClient:
         try:
             return self._http.post(url, data=form, headers=self._headers("POST", url, None))
         except httpx.HTTPError as error:
-            raise _unreachable(self.shop.site, error) from error
+            raise _unreachable(self.shop.site) from error
 
 
 def _retry_after(response: httpx.Response) -> float:

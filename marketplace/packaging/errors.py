@@ -15,6 +15,7 @@
     - FileTooLargeError
     - TooManyFilesError
     - NoSpaceError             the shop's disk is too full
+      - QuotaError             the seller's own unpublished files are too many bytes
     - NoFilesError             nothing to seal
     - UploadsUnfinishedError
     - SaveRequiredError        a file has no player here, and saving is not allowed
@@ -35,6 +36,7 @@ __all__ = [
     "NoFilesError",
     "NoSpaceError",
     "PackageNotFoundError",
+    "QuotaError",
     "SaveRequiredError",
     "SealingRunningError",
     "SealingStoppedError",
@@ -88,6 +90,10 @@ class TooManyFilesError(InvalidError):
 
 class NoSpaceError(InvalidError):
     code = "no_space"
+
+
+class QuotaError(NoSpaceError):
+    code = "quota"
 
 
 class NoFilesError(InvalidError):

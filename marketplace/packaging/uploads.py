@@ -22,6 +22,7 @@ from marketplace.packaging.errors import (
     EmptyFileError,
     FileTooLargeError,
     NoSpaceError,
+    QuotaError,
     TooManyFilesError,
     UploadNotFoundError,
 )
@@ -221,6 +222,7 @@ def _require_room(draft: PackageDraft, size: int) -> None:
             )
             % {"limit": limit}
         )
+    _require_quota(draft, size)
     # The bytes that others have announced are on their way: their room is taken.
     coming = Upload.objects.filter(completed_at__isnull=True).aggregate(
         total=Sum(F("size") - F("received"))
@@ -228,6 +230,19 @@ def _require_room(draft: PackageDraft, size: int) -> None:
     if free_bytes(Path(settings.UPLOAD_DIR)) < size + (coming or 0) + RESERVE:
         raise NoSpaceError(
             _("The shop has no room for this file now. Try again later, or tell the operator.")
+        )
+
+
+def _require_quota(draft: PackageDraft, size: int) -> None:
+    """What one seller has not published yet leaves room for the others."""
+    mine = Upload.objects.filter(draft__owner=draft.owner_id).aggregate(total=Sum("size"))["total"]
+    if (mine or 0) + size > settings.UPLOAD_QUOTA_BYTES:
+        raise QuotaError(
+            _(
+                "Your files that are not on sale yet would come to more than %(limit)s."
+                " Publish or remove some of them first."
+            )
+            % {"limit": filesizeformat(settings.UPLOAD_QUOTA_BYTES)}
         )
 
 

@@ -79,16 +79,29 @@ def sync(shop: ShopOption = None, as_json: JsonOption = False) -> None:
         from seeder.cli.fetching import fetch
         from seeder.cli.output import stop_on_sigterm
         from seeder.cli.seat import connect, open_seat
+        from seeder.errors import ShopUnreachableError
+        from seeder.library import load_library
 
         stop_on_sigterm()
         seat = open_seat(shop)
-        with connect(seat) as client:
-            states = fetch(seat, client, only=None, as_json=as_json)
+        offline = False
+        try:
+            with connect(seat) as client:
+                states = fetch(seat, client, only=None, as_json=as_json)
+            packages = [state.package for state in states]
+        except ShopUnreachableError:
+            known = load_library(seat.folder)
+            packages = [item.package for item in known.items if item.active] if known else []
+            if not packages or not all(map(seat.here, packages)):
+                raise
+            offline = True
         if as_json:
-            emit({"complete": True, "packages": [state.package for state in states]})
-        else:
-            count = len(states)
-            say(f"All here: {count} {'purchase' if count == 1 else 'purchases'}.")
+            emit({"complete": True, "offline": offline, "packages": packages})
+            return
+        count = len(packages)
+        say(f"All here: {count} {'purchase' if count == 1 else 'purchases'}.")
+        if offline:
+            say("The shop cannot be reached; what you bought since is not counted.")
 
 
 def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:

@@ -67,7 +67,7 @@ def test_sync_fetches_everything_and_ends(
 
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 0
-    assert lines[-1] == {"complete": True, "packages": [album.id]}
+    assert lines[-1] == {"complete": True, "offline": False, "packages": [album.id]}
     for index, sealed in enumerate(album.sealed):
         assert seat.store.file(album.id, index).read_bytes() == sealed
     assert seat.here(album.id)
@@ -77,7 +77,30 @@ def test_sync_fetches_everything_and_ends(
 
 
 def test_sync_of_nothing_ends_at_once(geobuk: Geobuk, seat: Seat) -> None:
-    assert last_json(geobuk("sync", "--json")) == {"complete": True, "packages": []}
+    assert last_json(geobuk("sync", "--json")) == {
+        "complete": True,
+        "offline": False,
+        "packages": [],
+    }
+
+
+def test_sync_without_the_shop_is_content_where_all_is_here(
+    geobuk: Geobuk, seat: Seat, album: FakePackage, origin: Origin, running: Running
+) -> None:
+    origin.seed(album)
+    geobuk("sync")
+    running.stop()
+
+    result = geobuk("sync")
+
+    assert result.exit_code == 0
+    assert "All here: 1 purchase" in result.stderr
+    assert "The shop cannot be reached" in result.stderr
+    # What is missing cannot be fetched, and that stays an error.
+    seat.store.forget(album.id)
+    refused = geobuk("sync")
+    assert refused.exit_code == 1
+    assert "cannot be reached" in refused.stderr
 
 
 def test_sync_says_what_keeps_it_back(

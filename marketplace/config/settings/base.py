@@ -30,6 +30,8 @@ SANDBOX = False
 
 UPLOAD_MAX_BYTES = int(os.environ.get("GEOBUK_UPLOAD_MAX_BYTES", 50 * 1000**3))  # one file
 UPLOAD_MAX_FILES = 500  # a package
+# What one seller may have in uploads that are not sealed yet.
+UPLOAD_QUOTA_BYTES = int(os.environ.get("GEOBUK_UPLOAD_QUOTA_BYTES", 4 * UPLOAD_MAX_BYTES))
 COVER_MAX_BYTES = 8 * 1024**2
 
 DEBUG = False

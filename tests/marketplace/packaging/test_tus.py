@@ -485,7 +485,7 @@ async def test_a_listing_has_a_limit_of_files(
 async def test_a_full_disk_is_said_before_the_upload_begins(
     tus: TusClient, draft: PackageDraft, settings: Settings
 ) -> None:
-    settings.UPLOAD_MAX_BYTES = 2**60
+    settings.UPLOAD_MAX_BYTES = settings.UPLOAD_QUOTA_BYTES = 2**60
 
     answer = await tus.create(draft.pk, 2**59)
 
@@ -494,10 +494,22 @@ async def test_a_full_disk_is_said_before_the_upload_begins(
     assert await _count() == 0
 
 
+async def test_one_sellers_unpublished_files_leave_room_for_others(
+    tus: TusClient, draft: PackageDraft, settings: Settings
+) -> None:
+    settings.UPLOAD_QUOTA_BYTES = 1000
+    first = await tus.create(draft.pk, 700)
+    second = await tus.create(draft.pk, 301)
+
+    assert (first.status, second.status) == (201, 507)
+    assert "Publish or remove some of them first" in second.text
+    assert await _count() == 1
+
+
 async def test_uploads_that_are_on_their_way_have_their_room(
     tus: TusClient, draft: PackageDraft, settings: Settings
 ) -> None:
-    settings.UPLOAD_MAX_BYTES = 2**60
+    settings.UPLOAD_MAX_BYTES = settings.UPLOAD_QUOTA_BYTES = 2**60
     free = files.free_bytes(Path(settings.UPLOAD_DIR))
     first = await tus.create(draft.pk, free * 2 // 3)
     second = await tus.create(draft.pk, free * 2 // 3)
