@@ -4,6 +4,10 @@ It seeds every package that is on sale or that anyone may still open. What is wa
 is read from the database again and again; what is running is the session's. Each step
 brings the second to the first, so the order of events, restarts and crashes do not
 matter.
+
+Where a package's files are missing or cut, as after a restore without them, the origin
+fetches them back from the buyers' seeders like anybody else; every piece is checked
+against the torrent that sealing made.
 """
 
 from __future__ import annotations
@@ -24,7 +28,16 @@ from marketplace.core.errors import MarketplaceError
 from marketplace.distribution.models import OriginState
 from marketplace.distribution.services import torrent_for_origin
 from marketplace.licensing import queries as licensing
-from seeder.session import Session, SessionError, TorrentError, TorrentSnapshot, TorrentState
+from marketplace.packaging import services as packaging
+from seeder.session import (
+    Session,
+    SessionError,
+    SourceFilesError,
+    TorrentError,
+    TorrentSnapshot,
+    TorrentState,
+)
+from seeder.torrents import TorrentInfo
 
 __all__ = ["STEP_SECONDS", "Origin", "wanted_packages"]
 
@@ -57,6 +70,7 @@ class Origin:
         self._clock = clock
         self._running: dict[str, str] = {}  # package to info-hash
         self._retry_at: dict[str, float] = {}
+        self._mending: dict[str, float] = {}  # package to when its files are looked at again
         self._reported: dict[str, _Report] | None = None
 
     def run(self, wait: Callable[[float], bool]) -> None:
@@ -90,20 +104,46 @@ class Origin:
 
     def _add(self, package: str) -> None:
         try:
-            torrent = torrent_for_origin(package_id=package)
-            # Sealing hashed the files, so sizes are checked now and each piece when it is read.
-            info = self._session.add(torrent, Path(settings.STORE_DIR), seed_mode=True)
+            info = self._start(package)
         except (SessionError, TorrentError, MarketplaceError) as error:
             if package not in self._retry_at:
                 logger.error("Package %s cannot be seeded: %s", package[:12], error)  # noqa: TRY400
             self._retry_at[package] = self._clock() + RETRY_SECONDS
             return
-        if self._retry_at.pop(package, None) is not None:
-            logger.info("Package %s is whole again.", package[:12])
+        self._retry_at.pop(package, None)
         self._running[package] = info.info_hash
-        logger.info("Package %s: seeding %d bytes.", package[:12], info.total)
+        if package not in self._mending:
+            logger.info("Package %s: seeding %d bytes.", package[:12], info.total)
+
+    def _start(self, package: str) -> TorrentInfo:
+        torrent, store = torrent_for_origin(package_id=package), Path(settings.STORE_DIR)
+        if not packaging.is_mending(package):
+            try:
+                # Sealing hashed the files: sizes are checked now, each piece when it is read.
+                return self._session.add(torrent, store, seed_mode=True)
+            except SourceFilesError as error:
+                logger.error("Package %s: %s", package[:12], error)  # noqa: TRY400
+                packaging.set_mending(package, mending=True)
+        logger.warning(
+            "Package %s: fetching its files back from the buyers' seeders.", package[:12]
+        )
+        self._mending[package] = self._clock() + RETRY_SECONDS
+        return self._session.add(torrent, store)
+
+    def _mend(self, torrent: TorrentSnapshot) -> None:
+        """Take note when a package is whole again, also when somebody copied its files back."""
+        package = torrent.name
+        if torrent.state is TorrentState.SEEDING:
+            packaging.set_mending(package, mending=False)
+            del self._mending[package]
+            logger.info("Package %s is whole again: seeding.", package[:12])
+        elif self._clock() >= self._mending[package]:
+            self._mending[package] = self._clock() + RETRY_SECONDS
+            if torrent.peers == 0 and packaging.is_whole(package):
+                self._session.recheck(torrent.info_hash)
 
     def _drop(self, package: str) -> None:
+        self._mending.pop(package, None)
         try:
             self._session.remove(self._running.pop(package))
         except SessionError as error:
@@ -143,6 +183,8 @@ class Origin:
         self._reported = now
 
     def _look_at(self, torrent: TorrentSnapshot) -> _Report:
+        if torrent.name in self._mending:
+            self._mend(torrent)
         if torrent.state is TorrentState.ERROR and torrent.name in self._running:
             # Taken out, it is tried again later, when its files may have been restored.
             logger.error("Package %s has stopped: %s", torrent.name[:12], torrent.error)

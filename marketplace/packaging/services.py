@@ -26,7 +26,7 @@ from marketplace.packaging.models import ContentKey as ContentKeyRow
 from marketplace.packaging.models import PackageDraft, Upload
 from marketplace.packaging.sealing import fail_draft, queue_sealing, report_stage, seal_draft
 from marketplace.packaging.signing import issuer, issuer_public, shop_document_keys
-from marketplace.packaging.store import package_folder, read_layers
+from marketplace.packaging.store import file_name, mending_mark, package_folder, read_layers
 from marketplace.packaging.types import Issuer
 from marketplace.packaging.uploads import (
     begin_upload,
@@ -43,6 +43,8 @@ __all__ = [
     "create_draft",
     "fail_draft",
     "fingerprint_of_box",
+    "is_mending",
+    "is_whole",
     "issuer",
     "lock_master_key",
     "manifest",
@@ -53,6 +55,7 @@ __all__ = [
     "remove_upload",
     "report_stage",
     "seal_draft",
+    "set_mending",
     "shop_document_keys",
     "store_folder",
     "sweep_uploads",
@@ -114,3 +117,28 @@ def piece_layers(package_id: str) -> tuple[bytes, ...]:
 def store_folder(package_id: str) -> Path:
     """The folder that holds a package's ciphertext as 00000, 00001 …"""
     return package_folder(package_id)
+
+
+def is_whole(package_id: str) -> bool:
+    """Whether every sealed file of a package lies in the store with the size it was sealed with."""
+    folder = package_folder(package_id)
+    for file in queries.files(package_id):
+        path = folder / file_name(file.index)
+        if not path.is_file() or path.stat().st_size != file.sealed_size:
+            return False
+    return True
+
+
+def is_mending(package_id: str) -> bool:
+    """Whether a package's files are being fetched back, so that their sizes prove nothing."""
+    return mending_mark(package_id).exists()
+
+
+def set_mending(package_id: str, *, mending: bool) -> None:
+    """Note that a package's files are being fetched back, or that they are whole again."""
+    mark = mending_mark(package_id)
+    if mending:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    else:
+        mark.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
     STORE_DIR/<package>/00000 00001 …   ciphertext, and nothing else
     STORE_DIR/<package>.layers          piece layers, so that nobody hashes again
+    STORE_DIR/<package>.mending         there while its files are fetched back from buyers
     STORE_DIR/.sealing-<draft>/         a package on its way
     STORE_DIR/.sealing-<draft>.to       the name that it is about to take
 
@@ -23,7 +24,14 @@ from django.conf import settings
 
 from marketplace.packaging.errors import PackageNotFoundError
 
-__all__ = ["SealingFolder", "file_name", "layers_path", "package_folder", "read_layers"]
+__all__ = [
+    "SealingFolder",
+    "file_name",
+    "layers_path",
+    "mending_mark",
+    "package_folder",
+    "read_layers",
+]
 
 _PACKAGE_ID = re.compile(r"[0-9a-f]{64}")
 # magic(4) "GBKL", version u8, number of files u32, then for each: length u32, hashes
@@ -43,6 +51,12 @@ def layers_path(package_id: str) -> Path:
     """The file of a package's piece layers."""
     folder = package_folder(package_id)
     return folder.with_name(folder.name + ".layers")
+
+
+def mending_mark(package_id: str) -> Path:
+    """The file that stands while a package is mended: its sizes then prove nothing."""
+    folder = package_folder(package_id)
+    return folder.with_name(folder.name + ".mending")
 
 
 def file_name(index: int) -> str:

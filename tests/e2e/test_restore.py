@@ -78,7 +78,10 @@ def _played(seeder: Seeder) -> str:
     return digest
 
 
-def test_a_purchase_plays_from_a_shop_restored_into_an_empty_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", ["in the backup", "by a buyer alone"])
+def test_a_purchase_plays_from_a_shop_restored_into_an_empty_folder(
+    tmp_path: Path, kept: str
+) -> None:
     content = os.urandom(3_000_000)
     (tmp_path / "reading.pdf").write_bytes(b"%PDF-1.7\n" + content)
     wanted = hashlib.sha256((tmp_path / "reading.pdf").read_bytes()).hexdigest()
@@ -94,18 +97,30 @@ def test_a_purchase_plays_from_a_shop_restored_into_an_empty_folder(tmp_path: Pa
         wait_until(lambda: "Reading" in _front(house), what="the listing is on sale")
         house.python(BUY)
         _log_in(house, seeder)
-        house.manage("backup", str(backup), "--with-store")
+        assert _played(seeder) == wanted
+        house.manage("backup", str(backup), *(["--with-store"] if kept == "in the backup" else []))
         house.stop()
         shutil.rmtree(house.data)
 
         house.data.mkdir()
-        house.manage("restore", str(backup))
+        told = house.manage("restore", str(backup))
+        assert ("1 sealed files are not in the store" in told) == (kept == "by a buyer alone")
+        house.prepare()
         house.start()
 
-        # A device that was logged in goes on, and one that never was can begin.
+        # A device that was logged in goes on, and one that never was can begin: from the
+        # origin, which has its files from the backup or fetches them back from the buyer.
+        seeder.start("run", "--json")
+        wait_until(lambda: _whole(house), what="the origin has the sealed file")
+        seeder.stop()
         assert _played(seeder) == wanted
         _log_in(house, newcomer)
         assert _played(newcomer) == wanted
+
+
+def _whole(house: House) -> bool:
+    store = house.data / "store"
+    return any(store.glob("*/00000")) and not any(store.glob("*.mending"))
 
 
 def _front(house: House) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from marketplace.distribution.origin import Origin
 from marketplace.distribution.queries import swarm_sizes
 from marketplace.distribution.tracker import tracker
 from marketplace.licensing import services as licensing
+from marketplace.packaging import services as packaging
 from seeder.session import Session, SessionSettings, TorrentState
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.distribution.announcing import Clock
@@ -127,7 +129,7 @@ def test_it_seeds_what_is_on_sale_or_bought_and_drops_what_nobody_needs(
     assert {row.package_id for row in OriginState.objects.all()} == {_package(on_sale)}
 
 
-def test_missing_files_are_told_once_and_tried_again(
+def test_missing_files_are_told_once_and_looked_for_again(
     open_session: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     session, clock = open_session("origin"), Clock()
@@ -142,14 +144,56 @@ def test_missing_files_are_told_once_and_tried_again(
     errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert len(errors) == 1
     assert "restore it from a backup" in errors[0]
-    assert OriginState.objects.get().state == "error"
+    assert OriginState.objects.get().state != "seeding"
     away.rename(file)
     clock.now += 61
     origin.step()
-    assert _names(session) == {package}
     session.wait_for(lambda torrents: torrents[0].state is TorrentState.SEEDING, timeout=10)
     origin.step()
     assert OriginState.objects.get().state == "seeding"
+    assert not packaging.is_mending(package)
+
+
+def test_lost_files_come_back_from_a_buyer(
+    open_session: Open, tracker_url: str, tmp_path: Path
+) -> None:
+    listing, ada = sell(), make_person()
+    package = _package(listing)
+    buy(ada, listing)
+    store = tmp_path / "store" / package
+    shutil.copytree(store, tmp_path / "bought" / package)
+    sealed = (store / "00000").read_bytes()
+    shutil.rmtree(tmp_path / "store")
+    buyer, session = open_session("buyer"), open_session("origin")
+    torrent = services.torrent_for_device(
+        user=ada, device=FakeSeeder().log_in(ada), package_id=package
+    )
+    buyer.add(torrent, tmp_path / "bought", seed_mode=True)
+    origin = Origin(session)
+
+    origin.step()
+    assert packaging.is_mending(package)
+    session.wait_for(lambda torrents: torrents[0].state is TorrentState.SEEDING, timeout=20)
+    origin.step()
+
+    assert (store / "00000").read_bytes() == sealed
+    assert not packaging.is_mending(package)
+    assert OriginState.objects.get().state == "seeding"
+
+
+def test_a_package_that_was_being_mended_is_not_believed_by_its_size(
+    open_session: Open, tmp_path: Path
+) -> None:
+    package = _package(sell())
+    file = tmp_path / "store" / package / "00000"
+    file.write_bytes(bytes(file.stat().st_size))
+    packaging.set_mending(package, mending=True)
+    session = open_session("origin")
+
+    Origin(session).step()
+
+    session.wait_for(lambda torrents: torrents[0].state is TorrentState.DOWNLOADING, timeout=10)
+    assert session.snapshot()[0].done == 0
 
 
 def test_rows_are_written_only_when_something_changed(

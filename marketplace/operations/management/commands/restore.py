@@ -32,8 +32,8 @@ class Command(BaseCommand):
         self.stdout.write("The shop is restored.")
         if missing:
             self.stdout.write(
-                f"{len(missing)} sealed files are not in the store yet; copy them there, or let the"
-                " origin fetch them from the buyers' seeders:"
+                f"{len(missing)} sealed files are not in the store yet. Copy them there, or start the"
+                " shop: the origin fetches them back from the buyers' seeders."
             )
             for name in missing[:20]:
                 self.stdout.write(f"  {name}")
