@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="start with an empty shop")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        supervisor = Supervisor(self.stdout.write)
+        supervisor = Supervisor(self._say)
         # A closed terminal or `kill` ends the parts just as Ctrl-C does.
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
@@ -38,17 +38,22 @@ class Command(BaseCommand):
             self._check_ports()
             self._prepare()
             if not options["no_demo"]:
-                load_demo(say=self.stdout.write)
+                load_demo(say=self._say)
             for part in _parts():
                 supervisor.start(part)
             self._welcome(demo=not options["no_demo"])
             supervisor.wait()
         except KeyboardInterrupt:
-            self.stdout.write("\nStopping; everything is kept in " + str(settings.DATA_DIR))
+            self._say(f"\nStopping; everything is kept in {settings.DATA_DIR}")
         except SupervisorError as error:
             raise CommandError(str(error)) from None
         finally:
             supervisor.stop()
+
+    def _say(self, line: str) -> None:
+        # At once, also where the output goes into a file or a pipe.
+        self.stdout.write(line)
+        self.stdout.flush()
 
     def _check_ports(self) -> None:
         web = _port(settings.SITE_URL)
@@ -67,7 +72,7 @@ class Command(BaseCommand):
         call_command("collectstatic", verbosity=0, interactive=False)
 
     def _welcome(self, *, demo: bool) -> None:
-        line = self.stdout.write
+        line = self._say
         line("")
         line(f"  The shop        {settings.SITE_URL}/")
         line(f"  Sent mail       {settings.SITE_URL}/sandbox/mail/")
