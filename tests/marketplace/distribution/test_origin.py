@@ -139,12 +139,13 @@ def test_missing_files_are_told_once_and_looked_for_again(
     away = file.rename(tmp_path / "away")
 
     origin.step()
+    session.wait_for(lambda torrents: torrents[0].state is TorrentState.DOWNLOADING, timeout=10)
     origin.step()
 
     errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert len(errors) == 1
     assert "restore it from a backup" in errors[0]
-    assert OriginState.objects.get().state != "seeding"
+    assert OriginState.objects.get().state == "downloading"
     away.rename(file)
     clock.now += 61
     origin.step()
