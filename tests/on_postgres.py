@@ -11,9 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["main"]
+import psycopg
+from psycopg import sql
+
+__all__ = ["main", "postgres"]
 
 
 def _programs() -> Path:
@@ -26,8 +31,9 @@ def _programs() -> Path:
     return folders[-1]
 
 
-def main(arguments: list[str]) -> int:
-    """Start the server, run pytest with `arguments`, stop the server; pytest's exit code."""
+@contextmanager
+def postgres(*databases: str) -> Iterator[dict[str, str]]:
+    """A server for a block, with empty `databases`; yields the environment that leads to it."""
     programs = _programs()
     prefix = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
     folder = Path(tempfile.mkdtemp(prefix="geobuk-pg-"))
@@ -35,30 +41,35 @@ def main(arguments: list[str]) -> int:
         shutil.chown(folder, "nobody")
     data, log = folder / "data", folder / "log"
 
-    def run(*command: str | Path) -> None:
-        subprocess.run(
-            [*prefix, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd=folder
-        )
+    def run(program: str, *arguments: str | Path) -> None:
+        command = [*prefix, str(programs / program), *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
     try:
-        run(programs / "initdb", "-D", data, "-U", "geobuk", "-A", "trust", "-E", "UTF8", "-N")
+        run("initdb", "-D", data, "-U", "geobuk", "-A", "trust", "-E", "UTF8", "-N")
         options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=100"
-        run(programs / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+        run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
         try:
-            environment = {
-                **os.environ,
-                "GEOBUK_PG_NAME": "geobuk",
-                "GEOBUK_PG_USER": "geobuk",
-                "GEOBUK_PG_HOST": str(folder),
-            }
-            # The server goes with its database, so nothing has to be torn down in it:
-            # tests that ran threads may still hold connections.
-            command = [sys.executable, "-m", "pytest", "--reuse-db", *arguments]
-            return subprocess.run(command, env=environment, check=False).returncode
+            with psycopg.connect(
+                host=str(folder), user="geobuk", dbname="postgres", autocommit=True
+            ) as server:
+                for name in databases:
+                    server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            yield {"GEOBUK_PG_USER": "geobuk", "GEOBUK_PG_HOST": str(folder)}
         finally:
-            run(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Start the server, run pytest with `arguments`, stop the server; pytest's exit code."""
+    with postgres() as address:
+        environment = {**os.environ, **address, "GEOBUK_PG_NAME": "geobuk"}
+        # The server goes with its database, so nothing has to be torn down in it:
+        # tests that ran threads may still hold connections.
+        command = [sys.executable, "-m", "pytest", "--reuse-db", *arguments]
+        return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ def restore_backup(folder: Path, *, passphrase: str, say: Callable[[str], object
     The database must be empty or absent; nothing is overwritten.
     """
     verify_backup(folder, passphrase=passphrase)
+    _require_empty_database()
     for path in (_sqlite_path(), settings.KEY_DIR / "master.key"):
         if path is not None and path.exists():
             raise TargetNotEmptyError(
@@ -177,7 +178,20 @@ def _restore_database(folder: Path) -> None:
         shutil.copyfile(folder / "database.sqlite3", draft)
         draft.rename(target)
         return
-    _run_postgres("pg_restore", "--exit-on-error", "--no-owner", str(folder / "database.dump"))
+    dump = str(folder / "database.dump")
+    _run_postgres("pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", dump)
+
+
+def _require_empty_database() -> None:
+    """A file of SQLite is looked for by its path; a PostgreSQL database is there, and empty."""
+    if connection.vendor == "sqlite":
+        return
+    if connection.introspection.table_names():
+        name = connection.settings_dict["NAME"]
+        raise TargetNotEmptyError(
+            f"The database {name} is not empty; make a new one with createdb, name it in"
+            " GEOBUK_PG_NAME, and restore again"
+        )
 
 
 def _run_postgres(program: str, *arguments: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.house import ROOT, House
+from tests.on_postgres import postgres
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -153,3 +154,29 @@ def test_check_deploy_fails_until_the_key_has_a_verified_backup(
     record.write_text(json.dumps({"master_key": "0" * 32, "verified_at": "2026-01-01"}))
     assert "another master key" in _refused(shop, "check", "--deploy")
     shutil.rmtree(tmp_path / "b")
+
+
+def test_postgresql_comes_back_into_an_empty_database_and_into_no_other(tmp_path: Path) -> None:
+    add_user = (
+        "from django.contrib.auth import get_user_model as m;"
+        "m().objects.create_user('ada@example.org')"
+    )
+    emails = (
+        "from django.contrib.auth import get_user_model as m;"
+        "print(list(m().objects.values_list('email', flat=True)))"
+    )
+    with postgres("one", "two") as address:
+        old, new, third = (House(tmp_path / name) for name in ("old", "new", "third"))
+        for house, database in ((old, "one"), (new, "two"), (third, "one")):
+            house.environment |= {**address, "GEOBUK_PG_NAME": database}
+            house.environment["GEOBUK_BACKUP_PASSPHRASE"] = PASSPHRASE
+        old.manage("migrate", "-v0")
+        old.python(add_user)
+        old.manage("backup", str(tmp_path / "backup"))
+
+        new.manage("restore", str(tmp_path / "backup"))
+        told = _refused(third, "restore", str(tmp_path / "backup"))
+
+        assert "['ada@example.org']" in new.python(emails)
+        assert "The database one is not empty" in told
+        assert not (third.data / "keys/master.key").exists()
