@@ -1,0 +1,10 @@
+"""Conditions that hold for every test."""
+
+from __future__ import annotations
+
+import signal
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and every program
+# that they start would inherit that. With a handler of ours the programs begin afresh.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
