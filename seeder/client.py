@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from drm.proof import create_proof
+from seeder.account_devices import AccountDevices, parse_devices
 from seeder.config import ShopFolder, exclusive, is_loopback, read_json, utc_now, write_json
 from seeder.device import DeviceKeys, forget_login
 from seeder.errors import (
@@ -193,6 +194,14 @@ class ShopClient:
     def forget_device(self) -> None:
         """Tell the shop that this device is to be removed."""
         self._call("DELETE", "/device")
+
+    def devices(self) -> AccountDevices:
+        """The account's devices and its limits."""
+        return parse_devices(self._json("GET", "/devices"))
+
+    def remove_device(self, device_id: str) -> None:
+        """Take a device off the account, this one or another."""
+        self._call("DELETE", f"/devices/{device_id}")
 
     def library(self) -> tuple[LibraryItem, ...]:
         return parse_library(self._json("GET", "/library"))

@@ -21,12 +21,13 @@ from drm.encoding import b64u, from_b64u
 from drm.errors import DrmError
 from drm.keys import SealingPublicKey, verify_sealing_key
 from drm.proof import Proof
-from marketplace.accounts import devices, proofs, tokens
+from marketplace.accounts import device_limits, devices, proofs, tokens
 from marketplace.accounts.errors import (
     CodeUsedError,
     DeviceRemovedError,
     InvalidProofError,
     InvalidTokenError,
+    NoRoomError,
     OAuthError,
     UnknownCodeError,
 )
@@ -153,9 +154,12 @@ def decide_device_login(
 ) -> DeviceGrant:
     """Approve or deny, once. Raises CodeUsedError where it was decided before, or is too old.
 
+    Raises NoRoomError where the account may have no further device: nothing is decided then.
     `language` is that of the page: the mail about the device is sent later, when the
     seeder asks, which speaks none.
     """
+    if approve and (waiting := DeviceGrant.objects.filter(pk=grant_id).first()):
+        device_limits.require_room(user=user, thumbprint=waiting.thumbprint, now=now)
     state = _State.APPROVED if approve else _State.DENIED
     decided = DeviceGrant.objects.filter(
         pk=grant_id, state=_State.PENDING, expires_at__gt=now
@@ -179,8 +183,9 @@ def redeem_device_code(
     """One poll: the tokens once a person has approved; the device is registered then.
 
     Raises OAuthError: authorization_pending, slow_down (the interval has grown by five
-    seconds), access_denied, expired_token, and invalid_grant for a code that is unknown,
-    was redeemed, or belongs to another key than the one that signed `proof`.
+    seconds), access_denied, expired_token, device_limit and device_keys_used_up (nothing
+    is made of the login), and invalid_grant for a code that is unknown, was redeemed, or
+    belongs to another key than the one that signed `proof`.
     """
     _require_client(client_id)
     if not device_code:
@@ -198,7 +203,10 @@ def redeem_device_code(
         raise OAuthError("authorization_pending", "Nobody has approved this device yet.")
     if grant.state == _State.DENIED or grant.user is None or not grant.user.is_active:
         raise OAuthError("access_denied", "The owner of the account has refused this device.")
-    return _redeem(grant, address=address, now=now)
+    try:
+        return _redeem(grant, address=address, now=now)
+    except NoRoomError as error:  # the last place was taken since the approval
+        raise OAuthError(error.code, str(error)) from error
 
 
 @transaction.atomic

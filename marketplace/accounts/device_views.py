@@ -22,9 +22,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts import queries, services
 from marketplace.accounts.adapter import logged_in_recently
-from marketplace.accounts.errors import CodeUsedError, UnknownCodeError
+from marketplace.accounts.errors import CodeUsedError, NoRoomError, UnknownCodeError
 from marketplace.accounts.forms import UserCodeForm
-from marketplace.accounts.models import User
+from marketplace.accounts.models import DeviceGrant, User
 
 __all__ = ["approve", "device", "done"]
 
@@ -71,12 +71,12 @@ def approve(request: HttpRequest) -> HttpResponse:
         grant = queries.grant_waiting(uuid.UUID(request.session.get(_GRANT, "")), now=now)
     except (ValueError, UnknownCodeError):
         return redirect("accounts:device")
+    assert isinstance(request.user, User)
     if request.method == "POST":
         # The page names the grant it showed: another tab may have typed another code since.
         approved = request.POST.get("decision") == "approve"
         if request.POST.get("grant") != str(grant.pk):
             return redirect("accounts:device_approve")
-        assert isinstance(request.user, User)
         try:
             services.decide_device_login(
                 grant_id=grant.pk,
@@ -85,13 +85,32 @@ def approve(request: HttpRequest) -> HttpResponse:
                 now=now,
                 language=get_language() or "en",
             )
+        except NoRoomError as error:
+            return _show_grant(request, grant, refusal=str(error), status=409)
         except CodeUsedError:
             return redirect("accounts:device")
         del request.session[_GRANT]
         request.session[_OUTCOME] = {"approved": approved, "name": grant.device_name}
         return redirect("accounts:device_done")
-    context = {"grant": grant, "same_address": grant.address == services.client_address(request)}
-    return render(request, "accounts/device_approve.html", context)
+    try:
+        services.require_room(user=request.user, thumbprint=grant.thumbprint, now=now)
+    except NoRoomError as error:
+        return _show_grant(request, grant, refusal=str(error))
+    return _show_grant(request, grant)
+
+
+def _show_grant(
+    request: HttpRequest, grant: DeviceGrant, *, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    """What asks to be let in; where there is no room, why, and what could be removed."""
+    assert isinstance(request.user, User)
+    context = {
+        "grant": grant,
+        "same_address": grant.address == services.client_address(request),
+        "refusal": refusal,
+        "devices": queries.active_devices(request.user) if refusal else (),
+    }
+    return render(request, "accounts/device_approve.html", context, status=status)
 
 
 @login_required

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from marketplace.accounts import queries, tokens
+from marketplace.accounts import device_limits, queries, tokens
 from marketplace.accounts.errors import DeviceNameError, DeviceNotFoundError, RemovalLinkError
 from marketplace.accounts.models import NAME_MAX, Device, DeviceGrant, DeviceLogin, User
 from marketplace.core.text import can_be_seen, clean_line
@@ -39,27 +39,38 @@ def register_device(*, grant: DeviceGrant, address: str | None, now: dt.datetime
     """Make the device of an approved `grant`, and its login; tell the owner by mail.
 
     A key that the user registered before keeps its row: a removed device comes back, and
-    logins that it still had end.
+    logins that it still had end. Raises NoRoomError.
     """
     assert grant.user is not None
+    # The user's row is the lock: of two that would take the last place, the second counts
+    # when the first has it. (On SQLite the transaction itself is the lock.)
+    user = User.objects.select_for_update(no_key=True).get(pk=grant.user.pk)
+    device_limits.require_room(user=user, thumbprint=grant.thumbprint, now=now)
+    facts = {
+        "name": grant.device_name,
+        "identity_key": grant.identity_key,
+        "sealing_suite": grant.sealing_suite,
+        "sealing_key": grant.sealing_key,
+        "sealing_key_signature": grant.sealing_key_signature,
+        "registered_at": now,
+        "last_seen_at": now,
+        "last_address": address,
+        "removed_at": None,
+    }
     device, _created = Device.objects.update_or_create(
-        user=grant.user,
+        user=user,
         thumbprint=grant.thumbprint,
-        defaults={
-            "name": grant.device_name,
-            "identity_key": grant.identity_key,
-            "sealing_suite": grant.sealing_suite,
-            "sealing_key": grant.sealing_key,
-            "sealing_key_signature": grant.sealing_key_signature,
-            "registered_at": now,
-            "last_seen_at": now,
-            "last_address": address,
-            "removed_at": None,
-        },
+        defaults=facts,
+        create_defaults={**facts, "first_registered_at": now},
     )
     tokens.end_logins(device, now=now)
+    _tell_owner(device, grant=grant, address=address)
+    return DeviceLogin.objects.create(device=device, started_at=now)
+
+
+def _tell_owner(device: Device, *, grant: DeviceGrant, address: str | None) -> None:
     send_mail(
-        to=grant.user.email,
+        to=device.user.email,
         template="device_registered",
         context={
             "device": device,
@@ -72,7 +83,6 @@ def register_device(*, grant: DeviceGrant, address: str | None, now: dt.datetime
         },
         language=grant.language,
     )
-    return DeviceLogin.objects.create(device=device, started_at=now)
 
 
 def rename_device(*, user: User, device_id: uuid.UUID, name: str) -> Device:

@@ -6,6 +6,9 @@
     - SellerNotFoundError
   + ConflictError
     - CodeUsedError            a user code that was decided, redeemed or has expired
+    - NoRoomError              the account may have no further device now
+      * DeviceLimitError       as many are active as may be
+      * DeviceKeysUsedUpError  too many new keys in twelve months
   + InvalidError
     - UnknownCodeError         no seeder waits under this user code
     - SellerNameError
@@ -27,11 +30,14 @@ from marketplace.core.errors import ConflictError, InvalidError, NotAllowedError
 __all__ = [
     "CodeUsedError",
     "CountryError",
+    "DeviceKeysUsedUpError",
+    "DeviceLimitError",
     "DeviceNameError",
     "DeviceNotFoundError",
     "DeviceRemovedError",
     "InvalidProofError",
     "InvalidTokenError",
+    "NoRoomError",
     "OAuthError",
     "RemovalLinkError",
     "SeederRefusedError",
@@ -51,6 +57,20 @@ class SellerNotFoundError(NotFoundError):
 
 class CodeUsedError(ConflictError):
     code = "code_used"
+
+
+class NoRoomError(ConflictError):
+    """The sentence says what to remove, or when there is room again."""
+
+    code = "no_room"
+
+
+class DeviceLimitError(NoRoomError):
+    code = "device_limit"
+
+
+class DeviceKeysUsedUpError(NoRoomError):
+    code = "device_keys_used_up"
 
 
 class UnknownCodeError(InvalidError):

@@ -82,6 +82,7 @@ class Device(models.Model):
     sealing_key = models.TextField(help_text="HPKE public key, base64url.")
     sealing_key_signature = models.CharField(max_length=86)
     registered_at = models.DateTimeField()
+    first_registered_at = models.DateTimeField(help_text="Stays when the key is registered again.")
     last_seen_at = models.DateTimeField(null=True, blank=True)
     last_address = models.GenericIPAddressField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)

@@ -7,10 +7,18 @@ import uuid
 
 from django.db.models import QuerySet
 
+from marketplace.accounts.device_limits import DeviceAllowance, allowance
 from marketplace.accounts.errors import DeviceNotFoundError, SellerNotFoundError, UnknownCodeError
 from marketplace.accounts.models import Device, DeviceGrant, Seller, User
 
-__all__ = ["active_devices", "device", "grant_waiting", "seller", "seller_of"]
+__all__ = [
+    "active_devices",
+    "device",
+    "device_allowance",
+    "grant_waiting",
+    "seller",
+    "seller_of",
+]
 
 
 def seller_of(user: User) -> Seller | None:
@@ -39,6 +47,11 @@ def device(user: User, device_id: uuid.UUID) -> Device:
         return active_devices(user).get(pk=device_id)
     except Device.DoesNotExist:
         raise DeviceNotFoundError(str(device_id)) from None
+
+
+def device_allowance(user: User, *, now: dt.datetime) -> DeviceAllowance:
+    """How many devices `user` has and may have, and how many new keys are left at `now`."""
+    return allowance(user=user, now=now)
 
 
 def grant_waiting(grant_id: uuid.UUID, *, now: dt.datetime) -> DeviceGrant:

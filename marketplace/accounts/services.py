@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from marketplace.accounts.authentication import authenticate_seeder
+from marketplace.accounts.device_limits import DeviceAllowance, require_room
 from marketplace.accounts.device_login import (
     CLIENT_ID,
     DeviceCodes,
@@ -26,6 +27,7 @@ from marketplace.accounts.tokens import TokenPair
 
 __all__ = [
     "CLIENT_ID",
+    "DeviceAllowance",
     "DeviceCodes",
     "DeviceRequest",
     "TokenPair",
@@ -41,6 +43,7 @@ __all__ = [
     "remove_device",
     "remove_device_by_link",
     "rename_device",
+    "require_room",
     "set_display_name",
     "start_device_login",
 ]

@@ -81,9 +81,12 @@ def become_seller(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def devices(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "accounts/devices.html", {"devices": queries.active_devices(_user(request))}
-    )
+    user = _user(request)
+    context = {
+        "devices": queries.active_devices(user),
+        "allowance": queries.device_allowance(user, now=timezone.now()),
+    }
+    return render(request, "accounts/devices.html", context)
 
 
 @login_required

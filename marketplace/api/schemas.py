@@ -11,11 +11,13 @@ from pydantic import Field
 
 __all__ = [
     "DeviceOut",
+    "DevicesOut",
     "ErrorOut",
     "FileOut",
     "ItemOut",
     "LibraryOut",
     "LicenceOut",
+    "ListedDeviceOut",
     "MeOut",
     "Nonce",
     "PackageId",
@@ -45,6 +47,18 @@ class DeviceOut(Schema):
     id: uuid.UUID
     name: str
     thumbprint: str
+
+
+class ListedDeviceOut(DeviceOut):
+    registered_at: dt.datetime
+    last_seen_at: dt.datetime | None
+    current: bool
+
+
+class DevicesOut(Schema):
+    devices: list[ListedDeviceOut]
+    limit: int
+    new_keys_left: int
 
 
 class MeOut(Schema):

@@ -10,15 +10,18 @@ from django.utils import timezone
 from django.views.decorators.cache import cache_control
 from ninja import NinjaAPI, Path, Query, Status
 
+from marketplace.accounts import queries as people
 from marketplace.accounts import services as accounts
 from marketplace.api.edge import SeederAuth, caller, handle_errors
 from marketplace.api.schemas import (
     DeviceOut,
+    DevicesOut,
     ErrorOut,
     FileOut,
     ItemOut,
     LibraryOut,
     LicenceOut,
+    ListedDeviceOut,
     MeOut,
     Nonce,
     PackageId,
@@ -64,6 +67,33 @@ def log_out(request: HttpRequest) -> Status[None]:
     """Remove the calling device from the account: it logs out."""
     user, device = caller(request)
     accounts.remove_device(user=user, device_id=device.pk, now=timezone.now())
+    return Status(204, None)
+
+
+@api.get("/devices", response={200: DevicesOut, **_ERRORS})
+def devices(request: HttpRequest) -> DevicesOut:
+    """The account's active devices, the newest first, and how many more it may have."""
+    user, here = caller(request)
+    allowance = people.device_allowance(user, now=timezone.now())
+    listed = [
+        ListedDeviceOut(
+            id=device.pk,
+            name=device.name,
+            thumbprint=device.thumbprint,
+            registered_at=device.registered_at,
+            last_seen_at=device.last_seen_at,
+            current=device.pk == here.pk,
+        )
+        for device in people.active_devices(user)
+    ]
+    return DevicesOut(devices=listed, limit=allowance.limit, new_keys_left=allowance.new_keys_left)
+
+
+@api.delete("/devices/{device}", response={204: None, **_ERRORS})
+def remove_device(request: HttpRequest, device: uuid.UUID) -> Status[None]:
+    """Remove a device of the account, this one or another. Again: nothing happens."""
+    user, _here = caller(request)
+    accounts.remove_device(user=user, device_id=device, now=timezone.now())
     return Status(204, None)
 
 

@@ -39,7 +39,7 @@ def _root(
 
 app.command("login")(account.login)
 app.command("logout")(account.logout)
-app.command("devices")(account.devices)
+app.add_typer(account.devices, name="devices")
 app.command("library")(items.library)
 app.command("sync")(items.sync)
 app.command("status")(items.status)

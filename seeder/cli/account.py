@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seeder.cli.output import JsonOption, ShopOption, emit, reporting, say
 
 if TYPE_CHECKING:
+    from seeder.account_devices import AccountDevices
+    from seeder.cli.seat import Seat
     from seeder.login import PendingLogin
 
 __all__ = ["devices", "login", "logout"]
+
+devices = typer.Typer(help="Show the devices of your account, or remove one.")
 
 
 def login(
@@ -121,37 +126,101 @@ def logout(
             say(f"Logged out of {seat.shop.name}.")
 
 
-def devices(shop: ShopOption = None, as_json: JsonOption = False) -> None:
-    """Show how the shop knows this device."""
+@devices.callback(invoke_without_command=True)
+def _devices(context: typer.Context, shop: ShopOption = None, as_json: JsonOption = False) -> None:
+    """Show the devices of your account, this one marked; or remove one."""
+    if context.invoked_subcommand is not None:
+        context.obj = (shop, as_json)
+        return
     with reporting(as_json):
         from seeder.cli.seat import open_seat, reach
         from seeder.errors import ShopUnreachableError
 
         seat = open_seat(shop)
-        account = None
+        account, listed = None, None
         with reach(seat) as client:
             if client is not None:
                 try:
                     account = client.me().get("user", {}).get("email")
+                    listed = client.devices()
                 except ShopUnreachableError:
-                    account = None
+                    pass  # what is known here is shown all the same
         if as_json:
-            emit(
-                {
-                    "shop": seat.shop.site,
-                    "name": seat.device.name,
-                    "thumbprint": seat.device.thumbprint,
-                    "account": account,
-                }
-            )
-            return
-        from rich.console import Console
-        from rich.table import Table
+            emit(_as_json(seat, account, listed))
+        else:
+            _show_devices(seat, account, listed)
 
-        table = Table(show_header=False, box=None)
-        table.add_row("Shop", f"{seat.shop.name} ({seat.shop.site})")
-        table.add_row("Account", account or "the shop cannot be asked just now")
-        table.add_row("This device", seat.device.name)
-        table.add_row("Key fingerprint", _fingerprint(seat.device.thumbprint))
-        Console().print(table)
-        say(f"All devices: {seat.shop.site}/accounts/devices/ · log out here: geobuk logout")
+
+@devices.command("remove")
+def _remove(
+    context: typer.Context,
+    device: Annotated[
+        str, typer.Argument(metavar="NAME|ID", help="Its name, or the beginning of its id.")
+    ],
+    shop: ShopOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a device off your account: it fetches nothing any more, at once."""
+    above_shop, above_json = context.obj or (None, False)
+    as_json = as_json or above_json
+    with reporting(as_json):
+        from seeder.account_devices import find_device
+        from seeder.cli.seat import connect, open_seat
+        from seeder.device import forget_login
+
+        seat = open_seat(shop or above_shop)
+        with connect(seat) as client:
+            found = find_device(client.devices().devices, device)
+            client.remove_device(found.id)
+        if found.current:
+            forget_login(seat.folder)
+        if as_json:
+            emit({"removed": found.id, "name": found.name, "current": found.current})
+        elif found.current:
+            say(f"This device is removed, so it is logged out of {seat.shop.name}.")
+        else:
+            say(
+                f"“{found.name}” is removed and can fetch nothing any more. A licence that it "
+                "already holds goes when it next connects."
+            )
+
+
+def _as_json(seat: Seat, account: str | None, listed: AccountDevices | None) -> dict[str, Any]:
+    return {
+        "shop": seat.shop.site,
+        "name": seat.device.name,
+        "thumbprint": seat.device.thumbprint,
+        "account": account,
+        "devices": [asdict(device) for device in listed.devices] if listed else None,
+        "limit": listed.limit if listed else None,
+        "new_keys_left": listed.new_keys_left if listed else None,
+    }
+
+
+def _show_devices(seat: Seat, account: str | None, listed: AccountDevices | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None)
+    table.add_row("Shop", f"{seat.shop.name} ({seat.shop.site})")
+    table.add_row("Account", account or "the shop cannot be asked just now")
+    table.add_row("This device", Text(seat.device.name))
+    table.add_row("Key fingerprint", _fingerprint(seat.device.thumbprint))
+    console = Console()
+    console.print(table)
+    if listed is None:
+        return
+    console.print(f"\n{len(listed.devices)} of {listed.limit} devices")
+    every = Table("", "Name", "Id", "Registered", "Last seen", box=None)
+    for device in listed.devices:
+        every.add_row(
+            "*" if device.current else "",
+            Text(device.name),
+            device.id[:8],
+            device.registered_at[:10],
+            device.last_seen_at[:10] or "not yet",
+        )
+    console.print(every)
+    say(f"* is this device. New devices that you can still add: {listed.new_keys_left}.")
+    say("Remove one: geobuk devices remove NAME · log out here: geobuk logout")

@@ -179,6 +179,8 @@ class FakeShop:
                 Route("/oauth/token", self._token, methods=["POST"]),
                 Route("/api/v1/me", self._me),
                 Route("/api/v1/device", self._forget, methods=["DELETE"]),
+                Route("/api/v1/devices", self._devices),
+                Route("/api/v1/devices/{device}", self._remove, methods=["DELETE"]),
                 Route("/api/v1/library", self._library),
                 Route("/api/v1/packages/{package}/manifest", self._manifest),
                 Route("/api/v1/packages/{package}/torrent", self._torrent),
@@ -299,6 +301,30 @@ class FakeShop:
         if refusal := self._refusal(request):
             return refusal
         self.removed.add(self._owner(request))
+        return Response(status_code=204)
+
+    async def _devices(self, request: Request) -> Response:
+        if refusal := self._refusal(request):
+            return refusal
+        listed = [
+            {
+                "id": f"{number:08d}-0000-4000-8000-000000000000",
+                "name": self.device_names[thumbprint],
+                "thumbprint": thumbprint,
+                "registered_at": "2026-11-24T07:00:00Z",
+                "last_seen_at": None,
+                "current": thumbprint == self._owner(request),
+            }
+            for number, thumbprint in enumerate(self.devices)
+            if thumbprint not in self.removed
+        ]
+        return JSONResponse({"devices": listed, "limit": 5, "new_keys_left": 7})
+
+    async def _remove(self, request: Request) -> Response:
+        if refusal := self._refusal(request):
+            return refusal
+        number = int(request.path_params["device"][:8])
+        self.removed.add(list(self.devices)[number])
         return Response(status_code=204)
 
     async def _library(self, request: Request) -> Response:

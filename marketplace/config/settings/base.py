@@ -180,6 +180,9 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
 # Added to allauth's own: codes typed at /device/, and logins begun at /oauth/device.
 ACCOUNT_RATE_LIMITS = {"device_user_code": "10/5m/user,30/5m/ip", "device_begin": "60/10m/ip"}
+# How many devices an account may have at once, and how many new keys in any twelve months.
+DEVICE_LIMIT = int(os.environ.get("GEOBUK_DEVICES", "5"))
+DEVICE_KEYS_PER_YEAR = int(os.environ.get("GEOBUK_DEVICE_KEYS", "10"))
 # How many proxies of ours stand in front: their X-Forwarded-For entries are believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GEOBUK_PROXIES", "0"))
 

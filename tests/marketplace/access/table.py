@@ -215,5 +215,8 @@ API: dict[tuple[str, str], Statuses] = {
     # A licence is its device's alone: not even ada's phone asks about that of her desk.
     ("GET", "/api/v1/licences/{licence_id}/status"): (401, 200, 404, 404, 404, 404, 404, 401),
     ("PUT", "/api/v1/progress"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("GET", "/api/v1/devices"): (401, 200, 200, 200, 200, 200, 200, 401),
+    # Each of ada's devices may remove each: whoever has lost one holds another.
+    ("DELETE", "/api/v1/devices/{device}"): (401, 204, 204, 404, 404, 404, 404, 401),
     ("DELETE", "/api/v1/device"): (401, 204, 204, 204, 204, 204, 204, 401),
 }

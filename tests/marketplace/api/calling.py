@@ -17,7 +17,7 @@ from tests.marketplace.trade import buy, log_in_device, make_person, sell
 __all__ = ["NONCE", "ROUTES", "World", "call", "device_of", "make_world"]
 
 NONCE = "0123456789abcdef"
-# Method and path of every route; {package} and {licence} are ada's.
+# Method and path of every route; {package}, {licence} and {device} are ada's.
 ROUTES = [
     ("GET", "/api/v1/me"),
     ("GET", "/api/v1/library"),
@@ -27,6 +27,8 @@ ROUTES = [
     ("GET", "/api/v1/licences/{licence}/status?nonce=" + NONCE),
     ("PUT", "/api/v1/progress"),
     ("DELETE", "/api/v1/device"),
+    ("GET", "/api/v1/devices"),
+    ("DELETE", "/api/v1/devices/{device}"),
 ]
 
 
@@ -46,7 +48,9 @@ class World:
     shop: FakeSeeder
 
     def path(self, route: str) -> str:
-        return route.replace("{package}", self.package).replace("{licence}", self.licence)
+        device = str(device_of(self.desk).pk) if "{device}" in route else ""
+        path = route.replace("{package}", self.package).replace("{licence}", self.licence)
+        return path.replace("{device}", device)
 
 
 def make_world() -> World:

@@ -17,7 +17,8 @@ from tests.marketplace.api.calling import ROUTES, World, call, device_of, make_w
 
 pytestmark = pytest.mark.django_db
 
-OF_A_PACKAGE = [route for route in ROUTES if "{" in route[1]]
+OF_ADA = [route for route in ROUTES if "{" in route[1]]
+CODES = {"licences": "licence_not_found", "devices": "device_not_found"}
 each_route = pytest.mark.parametrize(("method", "path"), ROUTES)
 
 
@@ -56,7 +57,7 @@ def test_the_owner_is_answered(world: World, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["thief", "shop"])
-@pytest.mark.parametrize(("method", "path"), OF_A_PACKAGE)
+@pytest.mark.parametrize(("method", "path"), OF_ADA)
 def test_another_buyer_and_the_seller_find_nothing(
     world: World, method: str, path: str, who: str
 ) -> None:
@@ -64,7 +65,7 @@ def test_another_buyer_and_the_seller_find_nothing(
 
     answer = call(getattr(world, who), method, world.path(path))
 
-    _refused(answer, 404, "licence_not_found" if "licences" in path else "entitlement_not_found")
+    _refused(answer, 404, CODES.get(path.split("/")[3], "entitlement_not_found"))
     assert (Licence.objects.count(), AnnounceToken.objects.count()) == before
 
 
