@@ -11,6 +11,10 @@ import drm
 from drm.errors import DrmError
 
 NAMES = {
+    "audit": (
+        "CHAIN_START Head LogProof chain_hash consistency_path document_hash inclusion_path "
+        "leaf_hash sign_head tree_root verify_consistency verify_head verify_inclusion"
+    ),
     "custody": "unwrap_key unwrap_seed wrap_key wrap_seed",
     "encoding": "b64u canonical_json from_b64u member parse_object time_from time_to_claim",
     "errors": (
@@ -22,7 +26,7 @@ NAMES = {
     "hpke": "seal unseal",
     "issuer": "IssuerCertificate find_issuer sign_issuer_certificate verify_issuer_certificate",
     "keys": (
-        "ContentKey IdentityKey IdentityPublicKey SealingKey SealingPublicKey "
+        "SUITES ContentKey IdentityKey IdentityPublicKey SealingKey SealingPublicKey "
         "sign_sealing_key verify_sealing_key"
     ),
     "licence": "DeviceKeys LicenceClaims OpenedLicence issue_licence open_licence peek_licence",
