@@ -11,6 +11,10 @@
         ├── OtherContentError     other_content
         ├── ExpiredError          expired
         ├── NotYetValidError      not_yet_valid
+        ├── OnlineNeededError     lease_missing, lease_expired, clock_set_back,
+        │                         state_missing, retired_issuer: going online cures it
+        ├── WindowOverError       window_over
+        ├── PlaysUsedUpError      plays_used_up
         └── RightAbsentError      right_absent
 
 Each carries `code` for programs and `message`, a sentence for people.
@@ -26,12 +30,23 @@ __all__ = [
     "KeyMismatchError",
     "LicenceRefusedError",
     "NotYetValidError",
+    "OnlineNeededError",
     "OtherContentError",
     "OtherDeviceError",
+    "PlaysUsedUpError",
     "RevokedError",
     "RightAbsentError",
     "UnsupportedError",
+    "WindowOverError",
 ]
+
+_ONLINE = {
+    "lease_missing": "This rental has no permission on this device yet. Go online once to fetch it.",
+    "lease_expired": "This rental has been offline for too long. Go online once to go on.",
+    "clock_set_back": "This device's clock has been set back. Set it right, and go online once.",
+    "state_missing": "This device's record of what was played is lost. Go online once to renew it.",
+    "retired_issuer": "The shop has replaced the key that signed this. Go online once to check it.",
+}
 
 
 class DrmError(Exception):
@@ -139,3 +154,34 @@ class RightAbsentError(LicenceRefusedError):
         message: str = "This licence does not include that. The listing shows what a purchase permits.",
     ) -> None:
         super().__init__("right_absent", message)
+
+
+class OnlineNeededError(LicenceRefusedError):
+    """The licence may well stand, but only the shop can say so: go online.
+
+    `code` is one of `lease_missing`, `lease_expired`, `clock_set_back`, `state_missing` and
+    `retired_issuer`; each has a sentence of its own unless `message` replaces it.
+    """
+
+    def __init__(self, code: str = "lease_missing", message: str | None = None) -> None:
+        super().__init__(code, message or _ONLINE[code])
+
+
+class WindowOverError(LicenceRefusedError):
+    """The time for playing, which began with the first play, is over."""
+
+    def __init__(
+        self,
+        message: str = "The time to watch this has run out. You can rent it again in the shop.",
+    ) -> None:
+        super().__init__("window_over", message)
+
+
+class PlaysUsedUpError(LicenceRefusedError):
+    """Every play that the licence grants has been used."""
+
+    def __init__(
+        self,
+        message: str = "You have used every play of this licence. You can buy more in the shop.",
+    ) -> None:
+        super().__init__("plays_used_up", message)

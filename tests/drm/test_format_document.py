@@ -12,6 +12,7 @@ from drm import (
     hpke,
     issuer,
     keys,
+    lease,
     licence,
     manifest,
     proof,
@@ -45,11 +46,12 @@ def test_labels_and_kinds_are_those_of_the_code() -> None:
     assert keys.COMMITMENT_CONTEXT.decode() in section("2.4")
     assert manifest.STREAM_CONTEXT.decode() in section("4.4")
     assert licence.INFO_LABEL.decode() in section("6.4")
+    assert lease.INFO_LABEL.decode() in section("13.1")
     assert custody.KEY_LABEL.decode() in section("9")
     assert custody.SEED_LABEL.decode() in section("9")
     assert escrow.MAGIC.decode() in section("10")
     assert len(manifest.STREAM_CONTEXT) == 16
-    for module in (manifest, licence, status, issuer, proof):
+    for module in (manifest, licence, lease, status, issuer, proof):
         assert f"`{module.KIND}`" in section("3.1")
 
 
@@ -73,7 +75,13 @@ def test_numbers_are_those_of_the_code() -> None:
 
 
 def test_claims_are_those_of_the_code() -> None:
-    for number, module in (("5.1", manifest), ("6.1", licence), ("7", status), ("8", issuer)):
+    for number, module in (
+        ("5.1", manifest),
+        ("6.1", licence),
+        ("7", status),
+        ("8", issuer),
+        ("13.1", lease),
+    ):
         cells = re.findall(r"^\| (`[^|]*`) \|", section(number), re.MULTILINE)
         told = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
@@ -85,6 +93,6 @@ def test_claims_are_those_of_the_code() -> None:
 def test_every_promise_has_its_test() -> None:
     promises = re.findall(r"^\| .* \| `(\w+\.py)::(\w+)` \|$", section("12"), re.MULTILINE)
 
-    assert len(promises) == 15
+    assert len(promises) == 16
     for file, name in promises:
         assert f"def {name}(" in (Path(__file__).parent / file).read_text(), name

@@ -15,9 +15,10 @@ from drm.errors import (
     UnsupportedError,
 )
 from drm.hpke import seal as seal_for
-from drm.licence import _info
+from drm.licence import INFO_LABEL
 from drm.rights import Rights
 from drm.signed import sign
+from drm.wrapping import bound_info
 from tests.drm.house import (
     DEVICE_SEALING,
     ISSUER,
@@ -127,7 +128,9 @@ def test_a_key_that_the_manifest_does_not_commit_to_is_refused(shelf: Shelf) -> 
     claims = claims_of(licence_for(shelf))
     del claims["wrapped_key"]
     enc, sealed = seal_for(
-        OTHER_KEY.to_bytes(), recipient=DEVICE_SEALING.public, info=_info(claims)
+        OTHER_KEY.to_bytes(),
+        recipient=DEVICE_SEALING.public,
+        info=bound_info(claims, INFO_LABEL),
     )
     wrapped = {"suite": "X25519", "enc": b64u(enc), "ct": b64u(sealed)}
 

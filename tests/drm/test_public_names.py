@@ -16,11 +16,13 @@ NAMES = {
         "leaf_hash sign_head tree_root verify_consistency verify_head verify_inclusion"
     ),
     "custody": "unwrap_key unwrap_seed wrap_key wrap_seed",
+    "decision": "CLOCK_TOLERANCE Clock Decision Usage decide require",
     "encoding": "b64u canonical_json from_b64u member parse_object time_from time_to_claim",
     "errors": (
         "AuthenticationError DrmError ExpiredError FormatError KeyMismatchError "
-        "LicenceRefusedError NotYetValidError OtherContentError OtherDeviceError RevokedError "
-        "RightAbsentError UnsupportedError"
+        "LicenceRefusedError NotYetValidError OnlineNeededError OtherContentError "
+        "OtherDeviceError PlaysUsedUpError RevokedError RightAbsentError UnsupportedError "
+        "WindowOverError"
     ),
     "escrow": "MINIMUM_PASSPHRASE lock unlock",
     "hpke": "seal unseal",
@@ -29,6 +31,7 @@ NAMES = {
         "SUITES ContentKey IdentityKey IdentityPublicKey SealingKey SealingPublicKey "
         "sign_sealing_key verify_sealing_key"
     ),
+    "lease": "Lease lease_key licence_hash sign_lease verify_lease",
     "licence": "DeviceKeys LicenceClaims OpenedLicence issue_licence open_licence peek_licence",
     "manifest": (
         "DETAILS_INDEX FileEntry Manifest SealedFile associated_data check_entry check_key "
@@ -39,13 +42,14 @@ NAMES = {
         "SealedPackage associated_data choose_piece_length make_manifest open_file seal_files"
     ),
     "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
-    "rights": "Action Rights decide",
+    "rights": "Action CRITICAL_RIGHTS LeaseTerms Rights decide",
     "signed": "MAX_DOCUMENT_SIZE key_hint require_version sign verify verify_own_key",
     "status": "STATUSES Status sign_status verify_status",
     "stream": (
         "SEGMENT_SIZE StreamReader StreamSealer ciphertext_size encrypt open_reader "
         "plaintext_size read_fully read_into write_fully"
     ),
+    "wrapping": "DeviceKeys bound_info unwrap_from wrap_into",
 }
 
 
@@ -83,9 +87,12 @@ def test_codes_and_sentences_of_errors_are_pinned() -> None:
         "FormatError": "bad_format",
         "KeyMismatchError": "wrong_key",
         "NotYetValidError": "not_yet_valid",
+        "OnlineNeededError": "lease_missing",
         "OtherContentError": "other_content",
         "OtherDeviceError": "other_device",
+        "PlaysUsedUpError": "plays_used_up",
         "RevokedError": "revoked",
         "RightAbsentError": "right_absent",
         "UnsupportedError": "unsupported",
+        "WindowOverError": "window_over",
     }
