@@ -10,7 +10,7 @@ from marketplace.accounts import proofs, tokens
 from marketplace.accounts.errors import DeviceRemovedError, InvalidProofError, InvalidTokenError
 from marketplace.accounts.models import Device, DeviceToken, User
 
-__all__ = ["authenticate_seeder"]
+__all__ = ["authenticate_device_key", "authenticate_seeder"]
 
 _SEEN_EVERY = dt.timedelta(minutes=1)
 
@@ -52,6 +52,22 @@ def authenticate_seeder(
     proofs.spend_proof(shown, now=now)
     _note_seen(token, device, address=address, now=now)
     return device.user, device
+
+
+def authenticate_device_key(*, proof: str, method: str, url: str, now: dt.datetime) -> Device:
+    """The device whose key signed this proof, without a token: removed or not, logged in or not.
+
+    It lets a device ask for the shop's signed word on itself and its licences, and for
+    nothing else. A key that several accounts registered is the last one's. Raises
+    InvalidProofError, also for a key that nobody registered.
+    """
+    shown = proofs.check_proof(proof, method=method, url=url, now=now, access_token=None)
+    rows = Device.objects.filter(thumbprint=shown.thumbprint).select_related("user")
+    device = rows.order_by("-registered_at", "pk").first()
+    if device is None:
+        raise InvalidProofError("The proof is signed by a key that no device here has.")
+    proofs.spend_proof(shown, now=now)
+    return device
 
 
 def _note_seen(

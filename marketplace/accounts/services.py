@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.accounts.authentication import authenticate_seeder
+from marketplace.accounts.authentication import authenticate_device_key, authenticate_seeder
 from marketplace.accounts.device_limits import DeviceAllowance, require_room
 from marketplace.accounts.device_login import (
     CLIENT_ID,
@@ -31,6 +31,7 @@ __all__ = [
     "DeviceCodes",
     "DeviceRequest",
     "TokenPair",
+    "authenticate_device_key",
     "authenticate_seeder",
     "become_seller",
     "client_address",

@@ -17,7 +17,15 @@ from marketplace.accounts.types import Device, User
 from marketplace.core.errors import MarketplaceError
 from marketplace.core.middleware import status_of
 
-__all__ = ["SeederAuth", "caller", "error_response", "handle_errors", "refusal", "unknown_address"]
+__all__ = [
+    "DeviceKeyAuth",
+    "SeederAuth",
+    "caller",
+    "error_response",
+    "handle_errors",
+    "refusal",
+    "unknown_address",
+]
 
 
 class SeederAuth(HttpAuthBase):
@@ -34,6 +42,19 @@ class SeederAuth(HttpAuthBase):
             now=timezone.now(),
             address=accounts.client_address(request),
         )
+
+
+class DeviceKeyAuth(SeederAuth):
+    """As SeederAuth, or a proof alone: so a removed device can ask what became of it."""
+
+    def __call__(self, request: HttpRequest) -> tuple[User, Device]:
+        proof = request.headers.get("DPoP", "")
+        if "Authorization" in request.headers or not proof:
+            return super().__call__(request)
+        device = accounts.authenticate_device_key(
+            proof=proof, method=request.method or "", url=request.path, now=timezone.now()
+        )
+        return device.user, device
 
 
 def caller(request: HttpRequest) -> tuple[User, Device]:

@@ -12,7 +12,7 @@ from ninja import NinjaAPI, Path, Query, Status
 
 from marketplace.accounts import queries as people
 from marketplace.accounts import services as accounts
-from marketplace.api.edge import SeederAuth, caller, handle_errors
+from marketplace.api.edge import DeviceKeyAuth, SeederAuth, caller, handle_errors
 from marketplace.api.schemas import (
     DeviceOut,
     DevicesOut,
@@ -129,12 +129,22 @@ def licence(request: HttpRequest, package: Path[PackageId]) -> LicenceOut:
     return LicenceOut(id=issued.pk, licence=issued.jws)
 
 
-@api.get("/licences/{licence_id}/status", response={200: StatusOut, **_ERRORS})
+@api.get("/device/status", response={200: StatusOut, **_ERRORS}, auth=DeviceKeyAuth())
+def device_status(request: HttpRequest, nonce: Query[Nonce]) -> StatusOut:
+    """What the shop says of the calling device now, also when it is removed."""
+    _user, device = caller(request)
+    jws = licensing.signed_device_status(device=device, nonce=nonce, now=timezone.now())
+    return StatusOut(status=jws)
+
+
+@api.get(
+    "/licences/{licence_id}/status", response={200: StatusOut, **_ERRORS}, auth=DeviceKeyAuth()
+)
 def licence_status(request: HttpRequest, licence_id: uuid.UUID, nonce: Query[Nonce]) -> StatusOut:
     """What the shop says of a licence of this device now, signed over the nonce."""
-    user, device = caller(request)
+    _user, device = caller(request)
     jws = licensing.signed_status(
-        user=user, device=device, licence_id=licence_id, nonce=nonce, now=timezone.now()
+        device=device, licence_id=licence_id, nonce=nonce, now=timezone.now()
     )
     return StatusOut(status=jws)
 

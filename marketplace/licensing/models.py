@@ -37,6 +37,9 @@ class Entitlement(models.Model):
     rights = models.JSONField(help_text="As in the licence: {'play': true, 'save': false}.")
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField()
+    sequence = models.PositiveBigIntegerField(
+        default=0, help_text="Grows with each event: of two signed words the higher counts."
+    )
 
     class Meta:
         ordering = ["-created_at"]

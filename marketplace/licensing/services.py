@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +18,7 @@ from drm.errors import DrmError, KeyMismatchError
 from drm.keys import IdentityPublicKey, SealingPublicKey, verify_sealing_key
 from drm.licence import DeviceKeys, issue_licence
 from drm.rights import Rights
-from drm.status import sign_status
+from drm.status import device_id, sign_status
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import Device, User
 from marketplace.licensing.errors import (
@@ -31,7 +32,7 @@ from marketplace.licensing.states import after
 from marketplace.messaging import services as messaging
 from marketplace.packaging import services as packaging
 
-__all__ = ["grant", "licence_for", "restore", "revoke", "signed_status"]
+__all__ = ["grant", "licence_for", "restore", "revoke", "signed_device_status", "signed_status"]
 
 logger = logging.getLogger(__name__)
 
@@ -143,33 +144,75 @@ def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime
     return licence
 
 
-def signed_status(
-    *, user: User, device: Device, licence_id: uuid.UUID, nonce: str, now: dt.datetime
-) -> str:
+def signed_status(*, device: Device, licence_id: uuid.UUID, nonce: str, now: dt.datetime) -> str:
     """What the shop says of a licence now, signed over the asker's nonce: a JWS.
 
-    Only the device it was issued to may ask. Raises LicenceNotFoundError.
+    Only the key it was issued to may ask, also after its device was removed: all its
+    licences are revoked then. Raises LicenceNotFoundError.
     """
     try:
-        licence = Licence.objects.select_related("entitlement").get(
-            pk=licence_id, device_id=device.pk, entitlement__user_id=user.pk
+        licence = Licence.objects.select_related("entitlement", "device").get(
+            pk=licence_id, device__thumbprint=device.thumbprint
         )
     except Licence.DoesNotExist:
         raise LicenceNotFoundError(_("There is no such licence for this device.")) from None
     last = licence.entitlement.events.order_by("id").last()
-    changed = last.at if last is not None else licence.issued_at
-    active = licence.entitlement.state == Entitlement.State.ACTIVE
+    changed = max(last.at if last is not None else licence.issued_at, licence.issued_at)
+    # Both change the word: only their sum grows with each change of either.
+    sequence = licence.entitlement.sequence + _device_sequence(licence.device)
+    word = _Word(_("This licence is valid."), changed, sequence)
+    if licence.entitlement.state != Entitlement.State.ACTIVE:
+        word = _Word(_revoked_message(changed), changed, sequence, "refund")
+    elif licence.device.removed_at is not None:
+        word = _removed_word(licence.device.removed_at, sequence)
+    return _signed(str(licence.pk), word, nonce=nonce, now=now)
+
+
+def signed_device_status(*, device: Device, nonce: str, now: dt.datetime) -> str:
+    """What the shop says of the device that asks, signed over its nonce: a JWS."""
+    sequence = _device_sequence(device)
+    word = _Word(_("This device is logged in."), device.registered_at, sequence)
+    if device.removed_at is not None:
+        word = _removed_word(device.removed_at, sequence)
+    return _signed(device_id(device.thumbprint), word, nonce=nonce, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    message: str
+    updated: dt.datetime
+    sequence: int
+    reason: str = ""  # why it ended; "" while it stands
+
+
+def _removed_word(at: dt.datetime, sequence: int) -> _Word:
+    message = _("This device was removed from the account. Log it in again to use it.")
+    return _Word(message, at, sequence, "device_removed")
+
+
+def _signed(subject: str, word: _Word, *, nonce: str, now: dt.datetime) -> str:
     issuer = packaging.issuer()
     return sign_status(
         issuer=issuer.key,
         kid=issuer.kid,
-        licence_id=str(licence.pk),
-        status="active" if active else "revoked",
-        message=_("This licence is valid.") if active else _revoked_message(changed),
+        licence_id=subject,
+        status="revoked" if word.reason else "active",
+        message=word.message,
         now=now,
-        updated=max(changed, licence.issued_at),
+        updated=word.updated,
         nonce=nonce,
+        sequence=word.sequence,
+        reason=word.reason,
     )
+
+
+def _device_sequence(device: Device) -> int:
+    return _milliseconds(device.removed_at or device.registered_at)
+
+
+def _milliseconds(at: dt.datetime) -> int:
+    """Whole milliseconds since 1970."""
+    return int(at.timestamp() * 1000)
 
 
 def _record(
@@ -178,7 +221,8 @@ def _record(
     """Write an event and the state that it leads to; the caller holds the row's lock."""
     entitlement.state = after(state, kind)
     EntitlementEvent.objects.create(entitlement=entitlement, kind=kind, source=source, at=now)
-    entitlement.save(update_fields=["state"])
+    entitlement.sequence = max(entitlement.sequence + 1, _milliseconds(now))
+    entitlement.save(update_fields=["state", "sequence"])
 
 
 def _issue(

@@ -214,6 +214,7 @@ API: dict[tuple[str, str], Statuses] = {
     ("POST", "/api/v1/packages/{package}/licence"): (401, 200, 200, 404, 404, 404, 404, 401),
     # A licence is its device's alone: not even ada's phone asks about that of her desk.
     ("GET", "/api/v1/licences/{licence_id}/status"): (401, 200, 404, 404, 404, 404, 404, 401),
+    ("GET", "/api/v1/device/status"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("PUT", "/api/v1/progress"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("GET", "/api/v1/devices"): (401, 200, 200, 200, 200, 200, 200, 401),
     # Each of ada's devices may remove each: whoever has lost one holds another.

@@ -25,6 +25,7 @@ ROUTES = [
     ("GET", "/api/v1/packages/{package}/torrent"),
     ("POST", "/api/v1/packages/{package}/licence"),
     ("GET", "/api/v1/licences/{licence}/status?nonce=" + NONCE),
+    ("GET", "/api/v1/device/status?nonce=" + NONCE),
     ("PUT", "/api/v1/progress"),
     ("DELETE", "/api/v1/device"),
     ("GET", "/api/v1/devices"),

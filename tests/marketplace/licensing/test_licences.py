@@ -219,7 +219,7 @@ def test_a_licence_is_issued_within_the_time_of_the_issuers_certificate() -> Non
 def _status(user: User, seeder: FakeSeeder, licence: Licence) -> tuple[str, str]:
     now = timezone.now()
     jws = services.signed_status(
-        user=user, device=_device(user, seeder), licence_id=licence.pk, nonce=NONCE, now=now
+        device=_device(user, seeder), licence_id=licence.pk, nonce=NONCE, now=now
     )
     status = verify_status(
         jws, issuer_public=_issuer(), licence_id=str(licence.pk), nonce=NONCE, now=now
