@@ -44,7 +44,7 @@ NAMES = {
     "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
     "rights": "Action CRITICAL_RIGHTS LeaseTerms Rights decide",
     "signed": "MAX_DOCUMENT_SIZE key_hint require_version sign verify verify_own_key",
-    "status": "STATUSES Status sign_status verify_status",
+    "status": "REASONS STATUSES Status device_id read_status sign_status verify_status",
     "stream": (
         "SEGMENT_SIZE StreamReader StreamSealer ciphertext_size encrypt open_reader "
         "plaintext_size read_fully read_into write_fully"
