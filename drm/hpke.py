@@ -6,27 +6,31 @@ which have no parameter for it, open the same bytes.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from Crypto.Protocol import HPKE
 from Crypto.Protocol.DH import import_x25519_private_key, import_x25519_public_key
+from Crypto.PublicKey.Hybrid import MLKEM768_X25519, HybridKey
 
 from drm.errors import FormatError, KeyMismatchError
-from drm.keys import SealingKey, SealingPublicKey
+from drm.keys import SUITE_X_WING, SealingKey, SealingPublicKey
 
 __all__ = ["seal", "unseal"]
 
-# Section 6.4: suite "X25519" = DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
+# Section 6.4: suite "X25519" = DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM;
+# suite "X-Wing" = MLKEM768-X25519 (0x647a), HKDF-SHA256, AES-256-GCM. The library derives
+# KEM and KDF from the kind of key.
 AEAD: Final = HPKE.AEAD.AES256_GCM
 
 
 def seal(plain: bytes, *, recipient: SealingPublicKey, info: bytes) -> tuple[bytes, bytes]:
-    """Return the encapsulated key and the ciphertext of `plain` for `recipient`.
+    """Return the encapsulated key and the ciphertext of `plain` for `recipient`, in its suite.
 
-    Raises FormatError where the recipient's key is not a usable point.
+    The encapsulated key has 32 bytes for X25519, 1120 for X-Wing. Raises FormatError where
+    the recipient's key is not usable.
     """
     try:
-        receiver = import_x25519_public_key(recipient.to_bytes())
+        receiver = _receiver(recipient)
         context = HPKE.new(receiver_key=receiver, aead_id=AEAD, info=info)
         return context.enc, context.seal(plain)
     except ValueError as error:
@@ -36,10 +40,21 @@ def seal(plain: bytes, *, recipient: SealingPublicKey, info: bytes) -> tuple[byt
 def unseal(enc: bytes, sealed: bytes, *, key: SealingKey, info: bytes) -> bytes:
     """Return what was sealed for `key` with the same `info`. Raises KeyMismatchError."""
     try:
-        receiver = import_x25519_private_key(key.to_bytes())
-        context = HPKE.new(receiver_key=receiver, aead_id=AEAD, enc=enc, info=info)
+        context = HPKE.new(receiver_key=_opener(key), aead_id=AEAD, enc=enc, info=info)
         return context.unseal(sealed)
     except ValueError as error:
         raise KeyMismatchError(
             "The key in this licence does not open on this device. Fetch the licence again."
         ) from error
+
+
+def _receiver(recipient: SealingPublicKey) -> Any:
+    if recipient.suite == SUITE_X_WING:
+        return HybridKey(param_set=MLKEM768_X25519, pk=recipient.to_bytes())
+    return import_x25519_public_key(recipient.to_bytes())
+
+
+def _opener(key: SealingKey) -> Any:
+    if key.suite == SUITE_X_WING:
+        return HybridKey(param_set=MLKEM768_X25519, seed=key.to_bytes())
+    return import_x25519_private_key(key.to_bytes())

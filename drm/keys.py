@@ -8,15 +8,18 @@ import secrets
 from typing import Final, Self
 
 from Crypto.Protocol.DH import import_x25519_private_key, import_x25519_public_key
+from Crypto.PublicKey.Hybrid import MLKEM768_X25519, HybridKey
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from drm.encoding import b64u, canonical_json, from_b64u
 from drm.errors import AuthenticationError, FormatError, UnsupportedError
 
 __all__ = [
+    "SUITES",
     "ContentKey",
     "IdentityKey",
     "IdentityPublicKey",
@@ -29,6 +32,10 @@ __all__ = [
 KEY_SIZE: Final = 32
 SIGNATURE_SIZE: Final = 64
 SUITE_X25519: Final = "X25519"
+SUITE_X_WING: Final = "X-Wing"
+# Section 2.3: the sealing suites by their short names, with the bytes of a public key.
+PUBLIC_SIZES: Final = {SUITE_X25519: 32, SUITE_X_WING: 1216}
+SUITES: Final = tuple(PUBLIC_SIZES)
 
 # Section 2.3: what an identity key signs to vouch for a sealing key.
 SEALING_KEY_CONTEXT: Final = b"geobuk-sealing-key-v1"
@@ -172,17 +179,20 @@ class SealingPublicKey:
     __slots__ = ("_value", "suite")
 
     def __init__(self, value: bytes, suite: str = SUITE_X25519) -> None:
-        if suite != SUITE_X25519:
-            raise UnsupportedError(
-                f"The sealing suite “{suite}” is not known. Update this program."
+        _require_suite(suite)
+        if len(value) != PUBLIC_SIZES[suite]:
+            raise FormatError(
+                f"A public key of the suite {suite} must be {PUBLIC_SIZES[suite]} bytes long."
             )
-        if len(value) != KEY_SIZE:
-            raise FormatError("An X25519 public key must be 32 bytes long.")
         self._value = bytes(value)
         self.suite = suite
         try:
             # Section 2.3: what is sealed for a point of small order opens for everybody.
-            import_x25519_public_key(self._value)
+            # Of X-Wing, the coefficients of the ML-KEM half are checked too (FIPS 203, 7.2).
+            if suite == SUITE_X_WING:
+                HybridKey(param_set=MLKEM768_X25519, pk=self._value)
+            else:
+                import_x25519_public_key(self._value)
         except ValueError as error:
             raise FormatError(
                 "The device's sealing key is not usable. Sign in again on it."
@@ -211,20 +221,58 @@ class SealingPublicKey:
 
 
 class SealingKey(_Secret):
-    """An X25519 private key that opens what HPKE sealed for this device."""
+    """A private key that opens what HPKE sealed for this device, kept as 32 bytes.
 
-    __slots__ = ()
+    Of X25519 they are the scalar, of X-Wing the seed that both halves grow from
+    (draft-connolly-cfrg-xwing-kem, section 5.2).
+    """
 
-    @property
-    def suite(self) -> str:
-        """The HPKE suite by its short name."""
-        return SUITE_X25519
+    __slots__ = ("suite",)
+
+    def __init__(self, value: bytes, suite: str = SUITE_X25519) -> None:
+        _require_suite(suite)
+        super().__init__(value)
+        self.suite = suite
+
+    @classmethod
+    def generate(cls, suite: str = SUITE_X25519) -> Self:
+        """Return a new random key of the suite. Raises UnsupportedError."""
+        return cls(secrets.token_bytes(KEY_SIZE), suite)
+
+    @classmethod
+    def from_bytes(cls, value: bytes, suite: str = SUITE_X25519) -> Self:
+        """Return the key in these 32 bytes. Raises FormatError, UnsupportedError."""
+        return cls(value, suite)
 
     @property
     def public(self) -> SealingPublicKey:
         """The public half."""
+        if self.suite == SUITE_X_WING:
+            return SealingPublicKey(_x_wing_public(self._value), self.suite)
         private = import_x25519_private_key(self._value)
         return SealingPublicKey(private.public_key().export_key(format="raw"))
+
+    def __eq__(self, other: object) -> bool:
+        # One seed in two suites is two keys: neither opens what the other does.
+        return isinstance(other, SealingKey) and self.suite == other.suite and super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash((self.suite, self._value))
+
+
+def _require_suite(suite: str) -> None:
+    if suite not in PUBLIC_SIZES:
+        raise UnsupportedError(f"The sealing suite “{suite}” is not known. Update this program.")
+
+
+def _x_wing_public(seed: bytes) -> bytes:
+    # draft-connolly-cfrg-xwing-kem, section 5.2: SHAKE256 stretches the seed to the ML-KEM
+    # seed (d ‖ z, 64 bytes) and the X25519 scalar (32); the public halves stand in a row.
+    stretched = hashlib.shake_256(seed).digest(96)
+    ml_kem = MLKEM768PrivateKey.from_seed_bytes(stretched[:64])
+    scalar = import_x25519_private_key(stretched[64:])
+    point: bytes = scalar.public_key().export_key(format="raw")
+    return ml_kem.public_key().public_bytes_raw() + point
 
 
 def sign_sealing_key(identity: IdentityKey, sealing_public: SealingPublicKey) -> bytes:
