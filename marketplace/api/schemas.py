@@ -18,12 +18,14 @@ __all__ = [
     "LibraryOut",
     "LicenceOut",
     "ListedDeviceOut",
+    "LogProofOut",
     "MeOut",
     "Nonce",
     "PackageId",
     "ProgressIn",
     "ProgressItemIn",
     "ProgressOut",
+    "ProofOut",
     "StatusOut",
     "UserOut",
 ]
@@ -99,6 +101,17 @@ class LicenceOut(Schema):
 
 class StatusOut(Schema):
     status: str
+
+
+class LogProofOut(Schema):
+    entry: str
+    index: int
+    path: list[str]
+    head: str
+
+
+class ProofOut(Schema):
+    proof: LogProofOut
 
 
 class ProgressItemIn(Schema):

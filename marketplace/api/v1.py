@@ -22,11 +22,13 @@ from marketplace.api.schemas import (
     LibraryOut,
     LicenceOut,
     ListedDeviceOut,
+    LogProofOut,
     MeOut,
     Nonce,
     PackageId,
     ProgressIn,
     ProgressOut,
+    ProofOut,
     StatusOut,
     UserOut,
 )
@@ -135,6 +137,14 @@ def device_status(request: HttpRequest, nonce: Query[Nonce]) -> StatusOut:
     _user, device = caller(request)
     jws = licensing.signed_device_status(device=device, nonce=nonce, now=timezone.now())
     return StatusOut(status=jws)
+
+
+@api.get("/licences/{licence_id}/proof", response={200: ProofOut, **_ERRORS})
+def licence_proof(request: HttpRequest, licence_id: uuid.UUID) -> ProofOut:
+    """That the audit log names this device's licence, under a signed head."""
+    user, device = caller(request)
+    proof = licensing.audit_proof(user=user, device=device, licence_id=licence_id)
+    return ProofOut(proof=LogProofOut(**proof.to_json()))
 
 
 @api.get(

@@ -4,6 +4,7 @@
   + NotFoundError
     - EntitlementNotFoundError   no such purchase, or not yours
     - LicenceNotFoundError       no such licence, or not of this device
+    - ProofNotReadyError         no signed head of the audit log covers it yet
   + NotAllowedError
     - EntitlementRevokedError    it was yours, and was taken back
   + ConflictError
@@ -22,6 +23,7 @@ __all__ = [
     "EntitlementRevokedError",
     "KeyCommitmentError",
     "LicenceNotFoundError",
+    "ProofNotReadyError",
     "TransitionError",
 ]
 
@@ -32,6 +34,10 @@ class EntitlementNotFoundError(NotFoundError):
 
 class LicenceNotFoundError(NotFoundError):
     code = "licence_not_found"
+
+
+class ProofNotReadyError(NotFoundError):
+    code = "proof_not_ready"
 
 
 class EntitlementRevokedError(NotAllowedError):

@@ -11,9 +11,10 @@ from django.db import models
 
 from marketplace.accounts.models import Device
 from marketplace.catalog.models import Listing
+from marketplace.licensing.audit_models import AuditEntry, AuditHead, AuditLock
 from marketplace.packaging.models import Package
 
-__all__ = ["Entitlement", "EntitlementEvent", "Licence"]
+__all__ = ["AuditEntry", "AuditHead", "AuditLock", "Entitlement", "EntitlementEvent", "Licence"]
 
 
 class Entitlement(models.Model):

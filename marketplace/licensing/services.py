@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import formats
 from django.utils.translation import gettext as _
 
+from drm.audit import LogProof, document_hash
 from drm.encoding import from_b64u
 from drm.errors import DrmError, KeyMismatchError
 from drm.keys import IdentityPublicKey, SealingPublicKey, verify_sealing_key
@@ -21,6 +22,7 @@ from drm.rights import Rights
 from drm.status import device_id, sign_status
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import Device, User
+from marketplace.licensing import auditing
 from marketplace.licensing.errors import (
     EntitlementConflictError,
     KeyCommitmentError,
@@ -32,7 +34,15 @@ from marketplace.licensing.states import after
 from marketplace.messaging import services as messaging
 from marketplace.packaging import services as packaging
 
-__all__ = ["grant", "licence_for", "restore", "revoke", "signed_device_status", "signed_status"]
+__all__ = [
+    "audit_proof",
+    "grant",
+    "licence_for",
+    "restore",
+    "revoke",
+    "signed_device_status",
+    "signed_status",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +151,26 @@ def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime
     licence.sealing_key = active.sealing_key
     licence.issued_at = now
     licence.save()
+    named = {"licence": str(licence.pk), "hash": document_hash(licence.jws)}
+    auditing.record(kind="licence", body=named, now=now)
     return licence
+
+
+def audit_proof(*, user: User, device: Device, licence_id: uuid.UUID) -> LogProof:
+    """That the audit log names this device's licence, under a signed head.
+
+    Raises LicenceNotFoundError, ProofNotReadyError until a head covers it.
+    """
+    return auditing.proof_of(_own_licence(user, device, licence_id))
+
+
+def _own_licence(user: User, device: Device, licence_id: uuid.UUID) -> Licence:
+    try:
+        return Licence.objects.select_related("entitlement").get(
+            pk=licence_id, device_id=device.pk, entitlement__user_id=user.pk
+        )
+    except Licence.DoesNotExist:
+        raise LicenceNotFoundError(_("There is no such licence for this device.")) from None
 
 
 def signed_status(*, device: Device, licence_id: uuid.UUID, nonce: str, now: dt.datetime) -> str:
@@ -223,6 +252,7 @@ def _record(
     EntitlementEvent.objects.create(entitlement=entitlement, kind=kind, source=source, at=now)
     entitlement.sequence = max(entitlement.sequence + 1, _milliseconds(now))
     entitlement.save(update_fields=["state", "sequence"])
+    auditing.record(kind=kind, body={"entitlement": str(entitlement.pk)}, now=now)
 
 
 def _issue(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.management import call_command
 from django.test import Client
 
 from marketplace.accounts.models import Device, User
@@ -25,6 +27,7 @@ ROUTES = [
     ("GET", "/api/v1/packages/{package}/torrent"),
     ("POST", "/api/v1/packages/{package}/licence"),
     ("GET", "/api/v1/licences/{licence}/status?nonce=" + NONCE),
+    ("GET", "/api/v1/licences/{licence}/proof"),
     ("GET", "/api/v1/device/status?nonce=" + NONCE),
     ("PUT", "/api/v1/progress"),
     ("DELETE", "/api/v1/device"),
@@ -62,6 +65,7 @@ def make_world() -> World:
     buy(eve, sell(title="낮의 노래"))
     desk, thief, shop = log_in_device(ada), log_in_device(eve), log_in_device(listing.seller)
     answer = call(desk, "POST", f"/api/v1/packages/{listing.package_id}/licence")
+    call_command("audit", "sign", stdout=io.StringIO())
     return World(
         ada=ada,
         eve=eve,
