@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drm.encoding import b64u, from_b64u
-from drm.errors import DrmError
-from drm.keys import IdentityKey, SealingKey, sign_sealing_key
+from drm.errors import DrmError, UnsupportedError
+from drm.keys import SUITES, IdentityKey, SealingKey, sign_sealing_key
 from seeder.config import ShopFolder, read_json, write_json
 from seeder.errors import DamagedFileError, NotLoggedInError
 
@@ -59,11 +59,12 @@ def default_name() -> str:
     return (platform.node() or "my computer")[:MAX_NAME]
 
 
-def make_device(folder: ShopFolder, *, name: str) -> DeviceKeys:
+def make_device(folder: ShopFolder, *, name: str, suite: str = SUITES[0]) -> DeviceKeys:
     """Return this device's keys at a shop, made now where there are none that can be read.
 
-    Keys that are there stay: perpetual licences open with them alone. A damaged
-    file is set aside, not overwritten.
+    Keys that are there stay, whatever their suite: perpetual licences open with them
+    alone. A damaged file is set aside, not overwritten. Raises UnsupportedError for a
+    sealing suite that this program does not know.
     """
     try:
         found = load_device(folder)
@@ -75,7 +76,9 @@ def make_device(folder: ShopFolder, *, name: str) -> DeviceKeys:
         device = DeviceKeys(name=name, identity=found.identity, sealing=found.sealing)
         _store(folder, device)
         return device
-    device = DeviceKeys(name=name, identity=IdentityKey.generate(), sealing=SealingKey.generate())
+    device = DeviceKeys(
+        name=name, identity=IdentityKey.generate(), sealing=SealingKey.generate(suite)
+    )
     _store(folder, device)
     return device
 
@@ -87,6 +90,7 @@ def _store(folder: ShopFolder, device: DeviceKeys) -> None:
             "name": device.name,
             "identity": b64u(device.identity.to_bytes()),
             "sealing": b64u(device.sealing.to_bytes()),
+            "suite": device.sealing.suite,
         },
     )
 
@@ -100,8 +104,14 @@ def load_device(folder: ShopFolder) -> DeviceKeys:
         return DeviceKeys(
             name=str(record["name"]),
             identity=IdentityKey.from_bytes(from_b64u(record["identity"])),
-            sealing=SealingKey.from_bytes(from_b64u(record["sealing"])),
+            # Files written before there was a choice name no suite.
+            sealing=SealingKey.from_bytes(
+                from_b64u(record["sealing"]), str(record.get("suite", SUITES[0]))
+            ),
         )
+    except UnsupportedError:
+        # Made by a newer program: whole, and not to be set aside as damaged.
+        raise
     except (KeyError, DrmError) as error:
         raise DamagedFileError(
             f"The file with this device's keys is damaged ({folder.device_file}). "

@@ -87,19 +87,21 @@ def _expired() -> LoginFailedError:
     )
 
 
-def log_in(
+def log_in(  # noqa: PLR0913 - the outer edges are handed in for tests
     home: Home,
     url: str,
     *,
     name: str,
     show: Callable[[PendingLogin], None],
+    suite: str = "",
     transport: httpx.BaseTransport | None = None,
     clock: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Shop, ShopFolder, DeviceKeys]:
     """Log this machine in to the shop at `url`; returns when a person approved it.
 
-    `show` gets the code to type. Nothing is stored that a failed login would leave
+    `show` gets the code to type. `suite` is that of a new sealing key, the shop's choice
+    if empty. Nothing is stored that a failed login would leave
     half-made: the pin and the keys stay, the tokens come last.
     """
     site = check_shop_url(url)
@@ -107,7 +109,7 @@ def log_in(
     with make_http(site, transport) as http:
         shop = fetch_shop(site, http=http)
         pin_shop(folder, shop)
-        device = make_device(folder, name=name)
+        device = make_device(folder, name=name, suite=suite or shop.sealing_suite)
         code = _ask_for_code(shop, device, http=http, clock=clock)
         show(PendingLogin(shop, device, code))
         tokens = _poll(shop, device, code, http=http, clock=clock, sleep=sleep)

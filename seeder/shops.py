@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from drm.encoding import from_b64u
 from drm.errors import DrmError
 from drm.issuer import verify_issuer_certificate
-from drm.keys import IdentityPublicKey
+from drm.keys import SUITES, IdentityPublicKey
 from seeder.config import ShopFolder, check_shop_url, read_json, write_json
 from seeder.errors import DamagedFileError, NotLoggedInError, RootKeyChangedError, ShopAnswerError
 
@@ -36,6 +36,7 @@ class Shop:
     token_endpoint: str
     client_id: str
     websocket: str
+    sealing_suite: str = SUITES[0]
 
     @property
     def root_public(self) -> IdentityPublicKey:
@@ -66,6 +67,7 @@ def parse_shop(document: Any, *, site: str) -> Shop:
             token_endpoint=str(document["token_endpoint"]),
             client_id=str(document["client_id"]),
             websocket=str(document["websocket"]),
+            sealing_suite=str(document.get("sealing_suite", SUITES[0])),
         )
         _ = shop.root_public
     except (KeyError, TypeError, ValueError, DrmError) as error:

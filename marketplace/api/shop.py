@@ -7,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from drm.keys import SUITES
 from marketplace.accounts import services as accounts
 from marketplace.packaging import services as packaging
 
@@ -31,6 +32,8 @@ def shop_document(request: HttpRequest) -> JsonResponse:
             "device_authorization_endpoint": f"{site}/oauth/device",
             "token_endpoint": f"{site}/oauth/token",
             "client_id": accounts.CLIENT_ID,
+            "sealing_suites": list(SUITES),
+            "sealing_suite": settings.SEALING_SUITE,
             "websocket": f"{site.replace('http', 'ws', 1)}/ws/seeder/",
         }
     )

@@ -44,7 +44,11 @@ def login(
                 webbrowser.open(pending.code.verification_uri)
 
         shop, _folder, device = log_in(
-            Home.from_environment(os.environ), url, name=name or default_name(), show=show
+            Home.from_environment(os.environ),
+            url,
+            name=name or default_name(),
+            show=show,
+            suite=os.environ.get("GEOBUK_SUITE", ""),
         )
         if as_json:
             emit({"shop": shop.site, "name": shop.name, "device": device.thumbprint})

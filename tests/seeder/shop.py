@@ -221,7 +221,9 @@ class FakeShop:
         self.calls.append("POST /oauth/device")
         form = dict(parse_qsl((await request.body()).decode()))
         proof = self._proof(request)
-        public = SealingPublicKey.from_bytes(from_b64u(form["sealing_key"]))
+        public = SealingPublicKey.from_bytes(
+            from_b64u(form["sealing_key"]), suite=form["sealing_suite"]
+        )
         signature = from_b64u(form["sealing_key_signature"])
         verify_sealing_key(proof.identity_public, public, signature)
         self.devices[proof.thumbprint] = DeviceKeys(

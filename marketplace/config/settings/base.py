@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parents[3]
@@ -27,6 +28,11 @@ SEEDER_DIR = BASE_DIR / "build" / "seeder"  # the wheel that buyers install
 SITE_NAME = "Geobuk"
 SITE_URL = os.environ.get("GEOBUK_URL", "http://127.0.0.1:8000").rstrip("/")
 SANDBOX = False
+# The suite in which new devices make their sealing keys (docs/format-v1.md, section 2.3).
+# Devices with keys of another suite go on working.
+SEALING_SUITE = os.environ.get("GEOBUK_SEALING_SUITE", "X25519")
+if SEALING_SUITE not in ("X25519", "X-Wing"):
+    raise ImproperlyConfigured("set GEOBUK_SEALING_SUITE to X25519 or X-Wing, or leave it out")
 
 UPLOAD_MAX_BYTES = int(os.environ.get("GEOBUK_UPLOAD_MAX_BYTES", 50 * 1000**3))  # one file
 UPLOAD_MAX_FILES = 500  # a package
@@ -150,6 +156,9 @@ CHANNEL_LAYERS: dict[str, Any] = {
     "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
 }
 TASKS: dict[str, Any] = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
+# Error pages and mails show no local variable of code that handles keys.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "marketplace.core.error_reports.KeepsKeysOut"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [

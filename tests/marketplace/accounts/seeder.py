@@ -20,9 +20,9 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class FakeSeeder:
-    def __init__(self, name: str = "Ada’s desk") -> None:
+    def __init__(self, name: str = "Ada’s desk", *, suite: str = "X25519") -> None:
         self.identity = IdentityKey.generate()
-        self.sealing = SealingKey.generate()
+        self.sealing = SealingKey.generate(suite)
         self.name = name
         self.client = Client()
         self.device_code = ""
@@ -59,7 +59,7 @@ class FakeSeeder:
             "client_id": "geobuk-seeder",
             "scope": "seeder",
             "device_name": self.name,
-            "sealing_suite": "X25519",
+            "sealing_suite": self.sealing.suite,
             "sealing_key": b64u(self.sealing.public.to_bytes()),
             "sealing_key_signature": b64u(sign_sealing_key(self.identity, self.sealing.public)),
             **changes,
