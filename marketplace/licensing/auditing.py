@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 from collections.abc import Iterator, Mapping
@@ -43,17 +44,16 @@ def record(*, kind: str, body: Mapping[str, Any], now: dt.datetime) -> AuditEntr
     signs the head over all before it; where custody is damaged, the head waits for
     `manage.py audit sign`.
     """
+    if _day_is_over(AuditEntry.objects.last(), now):
+        _ready_issuer(now)
+    _lock()
     last = AuditEntry.objects.last()
-    if last is not None and _day_of(last) < now.astimezone(dt.UTC).date():
+    # Asked again: whoever held the lock before may have begun the day.
+    if _day_is_over(last, now):
         try:
-            # Before the lock: renewing the issuer holds the root's row, always first.
-            packaging.issuer(now=now)
-            _lock()
             _sign(now)
         except CustodyError:
             logger.exception("the head of the audit log could not be signed")
-    _lock()
-    last = AuditEntry.objects.last()
     entry = canonical_json({**body, "kind": kind, "at": time_to_claim(now)})
     previous = from_b64u(last.chain) if last is not None else CHAIN_START
     return AuditEntry.objects.create(
@@ -163,9 +163,17 @@ def _named(entry: bytes) -> str:
         return ""
 
 
-def _day_of(entry: AuditEntry) -> dt.date:
-    at = parse_object(entry.body.encode())["at"]
-    return dt.datetime.fromtimestamp(at, tz=dt.UTC).date()
+def _day_is_over(last: AuditEntry | None, now: dt.datetime) -> bool:
+    if last is None:
+        return False
+    at = parse_object(last.body.encode())["at"]
+    return dt.datetime.fromtimestamp(at, tz=dt.UTC).date() < now.astimezone(dt.UTC).date()
+
+
+def _ready_issuer(now: dt.datetime) -> None:
+    """Renew the issuer before the lock is taken: that holds the root's row, always first."""
+    with contextlib.suppress(CustodyError):
+        packaging.issuer(now=now)
 
 
 def _lock() -> None:
