@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["read_or_create_secret"]
+__all__ = ["read_or_create_secret", "replace_secret"]
 
 
 def read_or_create_secret(path: Path, *, size: int = 32) -> str:
@@ -16,12 +16,7 @@ def read_or_create_secret(path: Path, *, size: int = 32) -> str:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(size))
-            file.flush()
-            os.fsync(file.fileno())
+        draft = _draft(path, secrets.token_hex(size))
         try:
             # link() fails where the name exists, so the first writer wins.
             os.link(draft, path)
@@ -30,3 +25,28 @@ def read_or_create_secret(path: Path, *, size: int = 32) -> str:
         finally:
             draft.unlink()
     return path.read_text().strip()
+
+
+def replace_secret(path: Path, text: str) -> None:
+    """Put `text` in the place of the secret in `path`: a reader sees the old or the new, whole."""
+    draft = _draft(path, text)
+    try:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    # The new name has to be on the disk before anything relies on it.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _draft(path: Path, text: str) -> Path:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft

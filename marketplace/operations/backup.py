@@ -4,7 +4,7 @@ A backup is a folder:
 
     backup.json       what this is: version, date, fingerprint of the master key, sizes and hashes
     database.sqlite3  a consistent copy, taken while the shop runs (or database.dump of pg_dump)
-    keys.box          the master key, under the operator's passphrase
+    keys.box          the master keys (two during a rotation), under the operator's passphrase
     media/            covers
     store.json        every sealed file that belongs to a package: name and size
     store/            the sealed files themselves, where they were asked for
@@ -33,7 +33,14 @@ from marketplace.operations.errors import BackupBrokenError, TargetNotEmptyError
 from marketplace.packaging import queries as packaging_queries
 from marketplace.packaging import services as packaging
 
-__all__ = ["make_backup", "record_verified", "restore_backup", "verified_record", "verify_backup"]
+__all__ = [
+    "covers_keys_in_use",
+    "make_backup",
+    "record_verified",
+    "restore_backup",
+    "verified_record",
+    "verify_backup",
+]
 
 VERSION = 1
 RECORD = "backup-verified.json"  # beside the master key: when a backup of it was last opened
@@ -55,11 +62,8 @@ def make_backup(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True, mode=0o700)
     try:
-        database = _copy_database(part)
+        database = _copy_with_its_keys(part, passphrase)
         say(f"database: {database.stat().st_size:,} bytes")
-        box = part / "keys.box"
-        box.write_bytes(packaging.lock_master_key(passphrase=passphrase))
-        box.chmod(0o600)
         if settings.MEDIA_ROOT.exists():
             shutil.copytree(settings.MEDIA_ROOT, part / "media")
         _write_json(part / "store.json", packaging_queries.sealed_files())
@@ -72,7 +76,9 @@ def make_backup(
             {
                 "version": VERSION,
                 "made_at": now.isoformat(),
-                "master_key": packaging.master_key_fingerprint(),
+                "master_key": packaging.fingerprint_of_box(
+                    (part / "keys.box").read_bytes(), passphrase=passphrase
+                ),
                 "files": {name: _sha256(part / name) for name in fixed},
                 "with_store": with_store,
             },
@@ -96,7 +102,7 @@ def verify_backup(folder: Path, *, passphrase: str) -> dict[str, Any]:
     fingerprint = packaging.fingerprint_of_box(
         (folder / "keys.box").read_bytes(), passphrase=passphrase
     )
-    if fingerprint != about["master_key"]:
+    if _names(fingerprint) != _names(about["master_key"]):
         raise BackupBrokenError("keys.box holds another master key than backup.json says")
     database = folder / "database.sqlite3"
     if database.exists():
@@ -132,9 +138,9 @@ def restore_backup(folder: Path, *, passphrase: str, say: Callable[[str], object
     ]
 
 
-def record_verified(*, now: dt.datetime) -> None:
-    """Note that a backup of today's master key was opened with its passphrase."""
-    record = {"master_key": packaging.master_key_fingerprint(), "verified_at": now.isoformat()}
+def record_verified(about: dict[str, Any], *, now: dt.datetime) -> None:
+    """Note that the backup that `about` describes was opened with its passphrase."""
+    record = {"master_key": about["master_key"], "verified_at": now.isoformat()}
     _write_json(settings.KEY_DIR / RECORD, record)
 
 
@@ -147,10 +153,34 @@ def verified_record() -> dict[str, str] | None:
     return record if isinstance(record, dict) else None
 
 
+def covers_keys_in_use(record: dict[str, str]) -> bool:
+    """Whether the verified backup holds every master key that the shop uses now."""
+    return _names(packaging.master_key_fingerprint()) <= _names(record.get("master_key", ""))
+
+
+def _names(fingerprints: str) -> set[str]:
+    # Backups from before rotations write 32 digits of the one key's hash, not 16.
+    return {name[:16] for name in fingerprints.split(",")}
+
+
 def _sqlite_path() -> Path | None:
     if connection.vendor != "sqlite":
         return None
     return Path(str(settings.DATABASES["default"]["NAME"]))
+
+
+def _copy_with_its_keys(part: Path, passphrase: str) -> Path:
+    """The database, and in keys.box the keys that its rows need, whatever a rotation does."""
+    while True:
+        box = part / "keys.box"
+        box.write_bytes(packaging.lock_master_key(passphrase=passphrase))
+        box.chmod(0o600)
+        held = packaging.fingerprint_of_box(box.read_bytes(), passphrase=passphrase)
+        database = _copy_database(part)
+        # No key came or went while the copy was taken: the box opens every row of it.
+        if packaging.master_key_fingerprint() == held:
+            return database
+        database.unlink()
 
 
 def _copy_database(part: Path) -> Path:

@@ -8,8 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
-from marketplace.operations.backup import verified_record
-from marketplace.packaging import services as packaging
+from marketplace.operations.backup import covers_keys_in_use, verified_record
 
 __all__ = [
     "data_folder_is_private",
@@ -25,7 +24,7 @@ def master_key_has_a_verified_backup(**_: Any) -> list[CheckMessage]:
     record = verified_record()
     if record is None:
         problem = "The master key has no verified backup."
-    elif record.get("master_key") != packaging.master_key_fingerprint():
+    elif not covers_keys_in_use(record):
         problem = "The verified backup is of another master key than the one in use."
     else:
         return []

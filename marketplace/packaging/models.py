@@ -101,6 +101,9 @@ class ContentKey(models.Model):
 
     package = models.OneToOneField(Package, on_delete=models.CASCADE, related_name="content_key")
     wrapped = models.BinaryField()
+    master = models.CharField(
+        max_length=16, blank=True, help_text="Fingerprint of the master key that wraps it."
+    )
 
     def __str__(self) -> str:
         return f"content key of {self.package_id[:12]}"
@@ -117,6 +120,9 @@ class SigningKey(models.Model):
     role = models.CharField(max_length=8, choices=Role)
     public_key = models.CharField(max_length=43, help_text="Ed25519, base64url.")
     wrapped = models.BinaryField()
+    master = models.CharField(
+        max_length=16, blank=True, help_text="Fingerprint of the master key that wraps it."
+    )
     certificate = models.TextField(blank=True, help_text="JWS of the root over an issuer key.")
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)

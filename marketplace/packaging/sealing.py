@@ -227,9 +227,8 @@ def _record(draft: PackageDraft, name: str, jws: str, sealed: SealedPackage) -> 
         )
         for entry, file in zip(sealed.entries, sealed.files, strict=True)
     )
-    ContentKeyRow.objects.create(
-        package=package, wrapped=wrap_content_key(sealed.key, seal_id=sealed.seal_id)
-    )
+    kept = wrap_content_key(sealed.key, seal_id=sealed.seal_id)
+    ContentKeyRow.objects.create(package=package, wrapped=kept.wrapped, master=kept.master)
     draft.uploads.all().delete()
     draft.state, draft.stage, draft.done_bytes = State.SEALED, "swarm", draft.total_bytes
     draft.save()

@@ -12,7 +12,7 @@ from drm.manifest import Manifest, read_manifest
 from drm.signed import key_hint
 from marketplace.accounts.types import User
 from marketplace.packaging import queries
-from marketplace.packaging.custody import open_content_key
+from marketplace.packaging.custody import open_content_key_row
 from marketplace.packaging.errors import CustodyError
 from marketplace.packaging.escrow import (
     fingerprint_of_box,
@@ -24,6 +24,7 @@ from marketplace.packaging.files import UploadFile, upload_path
 from marketplace.packaging.media import HEAD_SIZE
 from marketplace.packaging.models import ContentKey as ContentKeyRow
 from marketplace.packaging.models import PackageDraft, Upload
+from marketplace.packaging.rotation import finish_rotation, rotate_master_key
 from marketplace.packaging.sealing import fail_draft, queue_sealing, report_stage, seal_draft
 from marketplace.packaging.signing import issuer, issuer_public, shop_document_keys
 from marketplace.packaging.store import file_name, mending_mark, package_folder, read_layers
@@ -43,9 +44,11 @@ __all__ = [
     "create_draft",
     "fail_draft",
     "fingerprint_of_box",
+    "finish_rotation",
     "is_mending",
     "is_whole",
     "issuer",
+    "issuer_public",
     "lock_master_key",
     "manifest",
     "master_key_fingerprint",
@@ -54,6 +57,7 @@ __all__ = [
     "queue_sealing",
     "remove_upload",
     "report_stage",
+    "rotate_master_key",
     "seal_draft",
     "set_mending",
     "shop_document_keys",
@@ -94,10 +98,10 @@ def content_key(package_id: str) -> ContentKey:
     Raises PackageNotFoundError, and CustodyError where the master key does not open it.
     """
     package = queries.package(package_id)
-    row = ContentKeyRow.objects.filter(package=package).first()
+    row = ContentKeyRow.objects.select_related("package").filter(package=package).first()
     if row is None:
         raise CustodyError(f"The content key of package {package_id} is missing; restore a backup.")
-    return open_content_key(bytes(row.wrapped), seal_id=package.seal_id)
+    return open_content_key_row(row)
 
 
 def manifest(package_id: str) -> Manifest:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from drm.encoding import b64u, from_b64u
 from drm.issuer import sign_issuer_certificate, verify_issuer_certificate
 from drm.keys import IdentityKey, IdentityPublicKey
-from marketplace.packaging.custody import open_identity, wrap_identity
+from marketplace.packaging.custody import open_identity_row, wrap_identity
 from marketplace.packaging.errors import CustodyError
 from marketplace.packaging.models import SigningKey
 from marketplace.packaging.types import Issuer
@@ -37,7 +37,7 @@ def issuer(*, now: dt.datetime | None = None) -> Issuer:
     row = _current(_Role.ISSUER)
     if row is None or _ends_soon(row, now):
         row = _renew(now)
-    key = open_identity(bytes(row.wrapped), kid=row.kid)
+    key = open_identity_row(row)
     return Issuer(kid=row.kid, key=key, certificate=row.certificate)
 
 
@@ -86,7 +86,7 @@ def _renew(now: dt.datetime) -> SigningKey:
         present.save(update_fields=["retired_at"])
     key = IdentityKey.generate()
     certificate = sign_issuer_certificate(
-        root=open_identity(bytes(root.wrapped), kid=root.kid),
+        root=open_identity_row(root),
         issuer_public=key.public,
         not_before=now - BACKDATE,
         not_after=now + LIFETIME,
@@ -96,11 +96,13 @@ def _renew(now: dt.datetime) -> SigningKey:
 
 def _store(role: SigningKey.Role, key: IdentityKey, *, certificate: str = "") -> SigningKey:
     kid = key.public.thumbprint
+    kept = wrap_identity(key, kid=kid)
     return SigningKey.objects.create(
         kid=kid,
         role=role,
         public_key=b64u(key.public.to_bytes()),
-        wrapped=wrap_identity(key, kid=kid),
+        wrapped=kept.wrapped,
+        master=kept.master,
         certificate=certificate,
     )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drm.custody import unwrap_key
+from drm.custody import MasterKey, unwrap_key
 from drm.encoding import b64u, from_b64u, parse_object
 from drm.errors import DrmError
 from drm.issuer import verify_issuer_certificate
@@ -76,4 +76,4 @@ def test_values(data: bytes) -> None:
     with contextlib.suppress(DrmError):
         SealingPublicKey(data)
     with pytest.raises(DrmError):
-        unwrap_key(data, master=bytes(32), context=b"")
+        unwrap_key(data, master=MasterKey(bytes(32)), context=b"")

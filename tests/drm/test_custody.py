@@ -6,11 +6,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes, keywrap
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from drm.custody import unwrap_key, unwrap_seed, wrap_key, wrap_seed
+from drm.custody import MasterKey, unwrap_key, unwrap_seed, wrap_key, wrap_seed
 from drm.errors import FormatError, KeyMismatchError
 from tests.drm.house import KEY
 
-MASTER = bytes(range(100, 132))
+MASTER = MasterKey(bytes(range(100, 132)))
 ROW = b"package 1"
 
 
@@ -25,7 +25,7 @@ def test_a_key_comes_back() -> None:
 
 def test_the_other_library_unwraps_ours() -> None:
     info = b"geobuk-custody-content-key-v1\x00" + ROW
-    kek = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(MASTER)
+    kek = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(MASTER.to_bytes())
 
     wrapped = wrap_key(KEY, master=MASTER, context=ROW)
 
@@ -39,7 +39,7 @@ def test_swapped_rows_other_masters_and_other_uses_are_refused() -> None:
     with pytest.raises(KeyMismatchError):
         unwrap_key(wrapped, master=MASTER, context=b"package 2")
     with pytest.raises(KeyMismatchError):
-        unwrap_key(wrapped, master=bytes(32), context=ROW)
+        unwrap_key(wrapped, master=MasterKey(bytes(32)), context=ROW)
     with pytest.raises(KeyMismatchError):
         unwrap_seed(wrapped, master=MASTER, context=ROW)
 
@@ -62,6 +62,15 @@ def test_every_changed_bit_and_every_cut_is_refused() -> None:
 
 def test_a_short_master_or_seed_is_refused() -> None:
     with pytest.raises(FormatError, match="32 bytes"):
-        wrap_key(KEY, master=bytes(31), context=ROW)
+        MasterKey(bytes(31))
     with pytest.raises(FormatError, match="32 bytes"):
         wrap_seed(bytes(31), master=MASTER, context=ROW)
+
+
+def test_a_fingerprint_names_a_master_key_and_shows_nothing_of_it() -> None:
+    other = MasterKey(bytes(32))
+
+    assert MASTER.fingerprint == MasterKey(MASTER.to_bytes()).fingerprint != other.fingerprint
+    assert len(bytes.fromhex(MASTER.fingerprint)) == 8
+    for shown in (repr(MASTER), str(MASTER), MASTER.fingerprint):
+        assert MASTER.to_bytes().hex()[:8] not in shown

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from drm.custody import unwrap_key, wrap_key
+from drm.custody import MasterKey, unwrap_key, wrap_key
 from drm.encoding import from_b64u
 from drm.errors import DrmError
 from drm.issuer import verify_issuer_certificate
@@ -137,7 +137,7 @@ def check_commitment(case: Case) -> None:
 
 
 def check_custody(case: Case) -> None:
-    master, context = from_b64u(case["master"]), from_b64u(case["context"])
+    master, context = MasterKey(from_b64u(case["master"])), from_b64u(case["context"])
 
     key = unwrap_key(from_b64u(case["wrapped"]), master=master, context=context)
 

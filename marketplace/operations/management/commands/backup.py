@@ -35,10 +35,10 @@ class Command(BaseCommand):
                     with_store=options["with_store"],
                     say=self.stdout.write,
                 )
-            verify_backup(folder, passphrase=passphrase)
+            about = verify_backup(folder, passphrase=passphrase)
         except MarketplaceError as error:
             raise CommandError(str(error)) from None
-        record_verified(now=now)
+        record_verified(about, now=now)
         self.stdout.write(
             f"{folder} is complete, and its passphrase opens it. Keep both, apart from each other."
         )
