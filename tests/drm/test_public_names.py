@@ -15,7 +15,7 @@ NAMES = {
         "CHAIN_START Head LogProof chain_hash consistency_path document_hash inclusion_path "
         "leaf_hash sign_head tree_root verify_consistency verify_head verify_inclusion"
     ),
-    "custody": "unwrap_key unwrap_seed wrap_key wrap_seed",
+    "custody": "MasterKey unwrap_key unwrap_seed wrap_key wrap_seed",
     "decision": "CLOCK_TOLERANCE Clock Decision Usage decide require",
     "encoding": "b64u canonical_json from_b64u member parse_object time_from time_to_claim",
     "errors": (

@@ -1,8 +1,10 @@
+from typing import Any
+
 from django.db import migrations, models
 from django.db.models import F
 
 
-def copy_registered_at(apps, schema_editor):
+def copy_registered_at(apps: Any, schema_editor: Any) -> None:
     # The latest registration is the earliest that an older shop remembers.
     apps.get_model("accounts", "Device").objects.update(first_registered_at=F("registered_at"))
 
