@@ -64,16 +64,14 @@ def canonical_json(value: Mapping[str, Any]) -> bytes:
     text = json.dumps(
         value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
     )
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise FormatError("A text holds half a character. Write it in valid Unicode.") from error
+    return text.encode("utf-8")
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
     """Return the object that `data` holds as JSON.
 
-    Raises FormatError where it is no object, repeats a member, or holds a float.
+    Raises FormatError where it is no object, repeats a member, holds a float, or a text that is
+    no Unicode.
     """
     try:
         value = json.loads(
@@ -117,9 +115,11 @@ def time_from(claims: Mapping[str, Any], name: str) -> datetime:
 
 
 def _check(value: object) -> None:
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return
-    if isinstance(value, int):
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise FormatError("A number is too large for this format.")
     elif isinstance(value, list | tuple):
@@ -132,6 +132,14 @@ def _check(value: object) -> None:
             _check(item)
     else:
         raise FormatError("A document holds something that this format cannot carry.")
+
+
+def _check_text(text: str) -> None:
+    # Section 1.2: an escape can spell half a character, which is no Unicode text.
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise FormatError("A text holds half a character, which is no Unicode.") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def test_canonical_json_is_that_of_rfc_8785() -> None:
         b'{"a":9007199254740992}',
         b'{"a":' + b"9" * 5000 + b"}",
         b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":["\\udfff x"]}',
         '{"é":1}'.encode(),
         b'{"a":' * 100_000,
         b'{"a":1} x',
