@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import socket
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.house import ROOT, free_port, wait_until
+from tests.e2e.house import ROOT, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -25,13 +26,19 @@ TITLES = ["거북의 바다", "바다의 노래", "거북이의 여행", "먹 �
 def _free_ports(count: int) -> int:
     """The first of `count` ports in a row that are free."""
     while True:
-        first = free_port()
-        with_all = []
-        for port in range(first, first + count):
-            with socket.socket() as probe:
-                with_all.append(port < 65_536 and probe.connect_ex(("127.0.0.1", port)) != 0)
-        if all(with_all):
+        # Below the ports that the kernel lends to outgoing connections, which come and go.
+        first = random.randrange(20_000, 32_000)
+        if all(_can_bind(first + n) for n in range(count)):
             return first
+
+
+def _can_bind(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager
