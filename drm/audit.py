@@ -1,5 +1,5 @@
 """The audit log: a Merkle tree over every entry, its signed heads, and proofs out of it
-(docs/format-v1.md, section 13).
+(docs/format-v1.md, section 14).
 
 The tree is that of Certificate Transparency (RFC 9162, section 2.1, the same hashes as RFC
 6962): leaves are hashed as 0x00 ‖ entry and nodes as 0x01 ‖ left ‖ right, so that neither
@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 from drm.encoding import b64u, from_b64u, member, parse_object, time_from, time_to_claim
 from drm.errors import AuthenticationError, FormatError
 from drm.keys import IdentityKey, IdentityPublicKey
-from drm.signed import require_version, sign, verify
+from drm.signed import document_hash, require_version, sign, verify
 
 __all__ = [
     "CHAIN_START",
@@ -26,7 +26,6 @@ __all__ = [
     "LogProof",
     "chain_hash",
     "consistency_path",
-    "document_hash",
     "inclusion_path",
     "leaf_hash",
     "sign_head",
@@ -42,7 +41,7 @@ KNOWN: Final = frozenset({"v", "size", "root", "chain", "iat", "crit"})
 HASH_SIZE: Final = 32
 # A path has a hash for each level: 64 levels are more entries than anybody writes.
 LONGEST_PATH: Final = 64
-# Section 13.1: what stands before the first entry of the chain.
+# Section 14.1: what stands before the first entry of the chain.
 CHAIN_START: Final = bytes(HASH_SIZE)
 
 
@@ -54,11 +53,6 @@ def leaf_hash(entry: bytes) -> bytes:
 def chain_hash(previous: bytes, entry: bytes) -> bytes:
     """Return the chain after `entry`; `previous` is the chain before it, at first CHAIN_START."""
     return hashlib.sha256(b"\x02" + _hash(previous) + leaf_hash(entry)).digest()
-
-
-def document_hash(document: str) -> str:
-    """Return what an entry says of a signed document: base64url SHA-256 of its JWS."""
-    return b64u(hashlib.sha256(document.encode()).digest())
 
 
 def tree_root(leaves: Sequence[bytes]) -> bytes:
@@ -210,7 +204,7 @@ def verify_head(jws: str, *, issuer_public: IdentityPublicKey) -> Head:
 
 @dataclass(frozen=True, kw_only=True)
 class LogProof:
-    """That an entry stands in the log under a signed head (section 13.3)."""
+    """That an entry stands in the log under a signed head (section 14.3)."""
 
     entry: bytes
     index: int

@@ -3,20 +3,19 @@ with the content key sealed inside (docs/format-v1.md, section 13)."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from drm.encoding import b64u, from_b64u, member, parse_object, time_from, time_to_claim
+from drm.encoding import from_b64u, member, parse_object, time_from, time_to_claim
 from drm.errors import AuthenticationError, FormatError
 from drm.keys import ContentKey, IdentityKey, IdentityPublicKey, SealingKey
-from drm.signed import require_version, sign, verify
+from drm.signed import document_hash, require_nonce, require_version, sign, verify
 from drm.wrapping import DeviceKeys, unwrap_from, wrap_into
 
-__all__ = ["Lease", "lease_key", "licence_hash", "sign_lease", "verify_lease"]
+__all__ = ["Lease", "lease_key", "sign_lease", "verify_lease"]
 
 KIND: Final = "geobuk-lease+jws"
 VERSION: Final = 1
@@ -62,11 +61,6 @@ class Lease:
     claims: Mapping[str, Any] = field(repr=False, compare=False)
 
 
-def licence_hash(licence: str) -> str:
-    """Return base64url of SHA-256 of the licence, a compact JWS."""
-    return b64u(hashlib.sha256(licence.encode()).digest())
-
-
 def sign_lease(  # noqa: PLR0913 - a lease says this much, and each by its name
     *,
     issuer: IdentityKey,
@@ -93,12 +87,12 @@ def sign_lease(  # noqa: PLR0913 - a lease says this much, and each by its name
         raise FormatError("The licence is for another device. Issue this device its own first.")
     if expires <= now:
         raise FormatError("A lease must end after it begins.")
-    _check_nonce(nonce)
+    require_nonce(nonce)
     claims: dict[str, Any] = {
         "v": VERSION,
         "id": lease_id,
         "licence": member(licence_claims, "id", str),
-        "licence_hash": licence_hash(licence),
+        "licence_hash": document_hash(licence),
         "device": device.identity_public.thumbprint,
         "iat": time_to_claim(now),
         "exp": -(-time_to_claim(expires) // EXPIRY_STEP) * EXPIRY_STEP,
@@ -125,10 +119,10 @@ def verify_lease(
     claims = verify(jws, public=issuer_public, kind=KIND)
     require_version(claims, version=VERSION, known=KNOWN)
     _require_same(
-        claims, "licence_hash", licence_hash(licence), "This lease is for another licence."
+        claims, "licence_hash", document_hash(licence), "This lease is for another licence."
     )
     _require_same(claims, "device", device, "This lease is for another device.")
-    _check_nonce(member(claims, "nonce", str))
+    require_nonce(member(claims, "nonce", str))
     if nonce is not None:
         _require_same(claims, "nonce", nonce, "This lease answers an older question.")
     member(claims, "wrapped_key", dict)
@@ -168,9 +162,3 @@ def _require_same(claims: Mapping[str, Any], name: str, expected: str, refusal: 
     # isascii, as half a character has no bytes to compare.
     if not value.isascii() or not hmac.compare_digest(value.encode(), expected.encode()):
         raise AuthenticationError(f"{refusal} Go online and fetch it again.")
-
-
-def _check_nonce(nonce: str) -> None:
-    # Section 7.1: long enough that no two questions share one.
-    if not 16 <= len(nonce) <= 128 or not nonce.isascii():
-        raise FormatError("A nonce must have 16 to 128 ASCII characters. Ask with a new one.")

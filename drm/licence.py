@@ -17,10 +17,10 @@ from drm.decision import Clock, Decision, Usage, decide, require
 from drm.encoding import b64u, from_b64u, member, time_from, time_to_claim
 from drm.errors import AuthenticationError, FormatError, OtherContentError, OtherDeviceError
 from drm.keys import ContentKey, IdentityKey, IdentityPublicKey, SealingKey
-from drm.lease import Lease, lease_key, licence_hash
+from drm.lease import Lease, lease_key
 from drm.manifest import Manifest, check_key
 from drm.rights import CRITICAL_RIGHTS, Action, Rights
-from drm.signed import require_version, sign, verify
+from drm.signed import document_hash, require_version, sign, verify
 from drm.status import Status
 from drm.wrapping import DeviceKeys, unwrap_from, wrap_into
 
@@ -49,7 +49,6 @@ KNOWN: Final = frozenset(
         "rights",
         "wrapped_key",
         "links",
-        "end_of_service",
         "crit",
     }
 )
@@ -62,7 +61,7 @@ _NO_USE: Final = Usage()
 class LicenceClaims:
     """What a licence says, verified. `device` is a thumbprint, `not_before` and `expires`
     are None where the licence has no such limit. `suite` is that of the wrapped key, None where
-    the key comes with a lease. `end_of_service`: issued when the shop closed."""
+    the key comes with a lease."""
 
     licence_id: str
     issuer_name: str
@@ -77,7 +76,6 @@ class LicenceClaims:
     rights: Rights
     links: Mapping[str, str]
     suite: str | None
-    end_of_service: bool
 
     @property
     def perpetual(self) -> bool:
@@ -112,12 +110,12 @@ def issue_licence(  # noqa: PLR0913 - a licence says this much, and each by its 
     not_before: datetime | None = None,
     expires: datetime | None = None,
     links: Mapping[str, str] | None = None,
-    end_of_service: bool = False,
 ) -> str:
     """Return the licence of `device` for the package, a compact JWS signed by `issuer`.
 
     A perpetual licence has neither `not_before` nor `expires`, so that a device whose clock
-    is wrong opens it too. One with `rights.lease` holds no key. Raises KeyMismatchError where `key` is not the manifest's.
+    is wrong opens it too. One with `rights.lease` holds no key. Raises KeyMismatchError where
+    `key` is not the manifest's.
     """
     check_key(manifest, key)
     if version != manifest.version:
@@ -139,8 +137,6 @@ def issue_licence(  # noqa: PLR0913 - a licence says this much, and each by its 
         "rights": rights.to_claims(),
         "links": dict(links or {}),
     }
-    if end_of_service:
-        claims["end_of_service"] = True
     if rights.critical():
         claims["crit"] = list(rights.critical())
     if rights.lease is None:
@@ -178,8 +174,8 @@ def open_licence(  # noqa: PLR0913 - each is a question the licence must answer
 
     `status` is the shop's last word, where one is known; it outranks the licence. `lease`,
     `usage` and `high_water` (the latest time this device has seen) matter to a licence with
-    a lease or a time limit. Raises LicenceRefusedError with the reason, or another DrmError where the licence is no
-    genuine, whole licence.
+    a lease or a time limit. Raises LicenceRefusedError with the reason, or another DrmError
+    where the licence is no genuine, whole licence.
     """
     raw = _verified(jws, issuer_public)
     claims = _read(raw)
@@ -225,7 +221,7 @@ def _own_lease(lease: Lease | None, claims: LicenceClaims, jws: str) -> Lease | 
     """Return the lease where the licence needs one; one of another licence is refused."""
     if lease is None or claims.rights.lease is None:
         return None
-    if lease.licence_hash != licence_hash(jws) or lease.device != claims.device:
+    if lease.licence_hash != document_hash(jws) or lease.device != claims.device:
         raise AuthenticationError("This lease is for another licence. Fetch it again.")
     return lease
 
@@ -247,8 +243,6 @@ def _read(claims: Mapping[str, Any]) -> LicenceClaims:
     rights = Rights.from_claims(member(claims, "rights", dict))
     if not set(rights.critical()).issubset(claims.get("crit", ())):
         raise FormatError("A limit is not marked as critical. Get this licence again.")
-    if "end_of_service" in claims:
-        member(claims, "end_of_service", bool)
     return LicenceClaims(
         licence_id=member(claims, "id", str),
         issuer_name=member(claims, "issuer", str),
@@ -263,7 +257,6 @@ def _read(claims: Mapping[str, Any]) -> LicenceClaims:
         rights=rights,
         links=links,
         suite=_suite(claims, rights),
-        end_of_service=claims.get("end_of_service", False),
     )
 
 

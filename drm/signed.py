@@ -7,6 +7,7 @@ the protected header, so that a status never passes for a licence (RFC 8725, sec
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,16 @@ from drm.keys import IdentityKey, IdentityPublicKey
 if TYPE_CHECKING:
     from joserfc._rfc7515.model import JWSAlgModel
 
-__all__ = ["MAX_DOCUMENT_SIZE", "key_hint", "require_version", "sign", "verify", "verify_own_key"]
+__all__ = [
+    "MAX_DOCUMENT_SIZE",
+    "document_hash",
+    "key_hint",
+    "require_nonce",
+    "require_version",
+    "sign",
+    "verify",
+    "verify_own_key",
+]
 
 ALGORITHM: Final = "EdDSA"
 # Section 3.1: bounds before anything is parsed. A manifest of 10,000 files has 2 MiB.
@@ -107,6 +117,17 @@ def verify_own_key(token: str | bytes, *, kind: str) -> tuple[IdentityPublicKey,
 def key_hint(token: str | bytes) -> str:
     """Return the `kid` that `token` claims, unverified: a hint which key to try."""
     return member(_split(token)[1], "kid", str)
+
+
+def document_hash(document: str) -> str:
+    """Return what names a signed document in another one: base64url of SHA-256 of its JWS."""
+    return b64u(hashlib.sha256(document.encode()).digest())
+
+
+def require_nonce(nonce: str) -> None:
+    """Raises FormatError where `nonce` is too short or too long to be used once (section 7.1)."""
+    if not 16 <= len(nonce) <= 128 or not nonce.isascii():
+        raise FormatError("A nonce must have 16 to 128 ASCII characters. Ask with a new one.")
 
 
 def require_version(claims: Mapping[str, Any], *, version: int, known: frozenset[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from drm.encoding import member, time_from, time_to_claim
 from drm.errors import AuthenticationError, FormatError, RevokedError
 from drm.keys import IdentityKey, IdentityPublicKey
-from drm.signed import require_version, sign, verify
+from drm.signed import require_nonce, require_version, sign, verify
 
 __all__ = [
     "REASONS",
@@ -92,7 +92,7 @@ def sign_status(  # noqa: PLR0913 - a status says this much, and each by its nam
         raise FormatError(f"“{reason}” is not a reason for a status.")
     if not 0 <= sequence <= _HIGHEST:
         raise FormatError("A sequence is a whole number from 0 to 2^53 - 1.")
-    _check_nonce(nonce)
+    require_nonce(nonce)
     claims: dict[str, object] = {
         "v": VERSION,
         "id": licence_id,
@@ -124,7 +124,7 @@ def verify_status(
     AuthenticationError for another licence, an older answer, another signer, or a word
     older than the one of `lowest_sequence`, which the asker has seen.
     """
-    _check_nonce(nonce)
+    require_nonce(nonce)
     status = read_status(jws, issuer_public=issuer_public)
     if status.licence_id != licence_id:
         raise AuthenticationError("The shop answered about another licence. Ask again.")
@@ -161,9 +161,3 @@ def read_status(jws: str, *, issuer_public: IdentityPublicKey) -> Status:
         # A reason of a later version is a reason all the same: it is shown, never decided by.
         reason=member(claims, "reason", str) if "reason" in claims else "",
     )
-
-
-def _check_nonce(nonce: str) -> None:
-    # Section 7.1: long enough that no two questions share one.
-    if not 16 <= len(nonce) <= 128 or not nonce.isascii():
-        raise FormatError("A nonce must have 16 to 128 ASCII characters. Ask with a new one.")

@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NoReturn
-
 from django.db import models
+
+from marketplace.core.append_only import AppendOnlyModel
 
 __all__ = ["AuditEntry", "AuditHead", "AuditLock"]
 
 
-class AuditLogError(TypeError):
-    """The audit log was about to be rewritten: a fault of the caller, not of a person."""
-
-
-class _AppendOnlyQuerySet(models.QuerySet[Any]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise AuditLogError("a row of the audit log is never changed")
-
-    def delete(self) -> NoReturn:
-        raise AuditLogError("a row of the audit log is never deleted")
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AuditLogError("a row of the audit log is never changed")
-
-
-class _AppendOnly(models.Model):
-    objects = _AppendOnlyQuerySet.as_manager()
-
-    class Meta:
-        abstract = True
-
-    def save(
-        self,
-        *,
-        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
-        force_update: bool = False,
-        using: str | None = None,
-        update_fields: Iterable[str] | None = None,
-    ) -> None:
-        if not self._state.adding or force_update or update_fields is not None:
-            raise AuditLogError("a row of the audit log is never changed")
-        super().save(force_insert=True, using=using)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AuditLogError("a row of the audit log is never deleted")
-
-
-class AuditEntry(_AppendOnly):
-    """One entry; hashes in base64url (docs/format-v1.md, section 13)."""
+class AuditEntry(AppendOnlyModel):
+    """One entry; hashes in base64url (docs/format-v1.md, section 14)."""
 
     index = models.PositiveBigIntegerField(primary_key=True)
     body = models.TextField(help_text="Canonical JSON: exactly the bytes that are hashed.")
@@ -65,7 +27,7 @@ class AuditEntry(_AppendOnly):
         return f"audit entry {self.index}"
 
 
-class AuditHead(_AppendOnly):
+class AuditHead(AppendOnlyModel):
     """A signed head; `day` is the UTC day it was signed on."""
 
     tree_size = models.PositiveBigIntegerField(primary_key=True)

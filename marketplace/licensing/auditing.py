@@ -15,7 +15,6 @@ from drm.audit import (
     CHAIN_START,
     LogProof,
     chain_hash,
-    document_hash,
     inclusion_path,
     leaf_hash,
     sign_head,
@@ -24,7 +23,7 @@ from drm.audit import (
 )
 from drm.encoding import b64u, canonical_json, from_b64u, parse_object, time_to_claim
 from drm.errors import DrmError
-from drm.signed import key_hint
+from drm.signed import document_hash, key_hint
 from marketplace.licensing.audit_models import AuditEntry, AuditHead, AuditLock
 from marketplace.licensing.errors import ProofNotReadyError
 from marketplace.licensing.models import Licence

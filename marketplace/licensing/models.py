@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
 
 from marketplace.accounts.models import Device
 from marketplace.catalog.models import Listing
+from marketplace.core.append_only import AppendOnlyModel
 from marketplace.licensing.audit_models import AuditEntry, AuditHead, AuditLock
 from marketplace.packaging.models import Package
 
@@ -56,22 +55,7 @@ class Entitlement(models.Model):
         return f"entitlement {self.id}"
 
 
-class AppendOnlyError(TypeError):
-    """The log was about to be rewritten: a fault of the caller, not of a person."""
-
-
-class _AppendOnlyQuerySet(models.QuerySet["EntitlementEvent"]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("an entry of the log is never changed")
-
-    def delete(self) -> NoReturn:
-        raise AppendOnlyError("an entry of the log is never deleted")
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("an entry of the log is never changed")
-
-
-class EntitlementEvent(models.Model):
+class EntitlementEvent(AppendOnlyModel):
     """One entry of the append-only log; `source` makes the same cause count once."""
 
     class Kind(models.TextChoices):
@@ -84,8 +68,6 @@ class EntitlementEvent(models.Model):
     source = models.CharField(max_length=160, unique=True)
     at = models.DateTimeField()
 
-    objects = _AppendOnlyQuerySet.as_manager()
-
     class Meta:
         ordering = ["id"]
         constraints = [
@@ -97,21 +79,6 @@ class EntitlementEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.source}"
-
-    def save(
-        self,
-        *,
-        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
-        force_update: bool = False,
-        using: str | None = None,
-        update_fields: Iterable[str] | None = None,
-    ) -> None:
-        if not self._state.adding or force_update or update_fields is not None:
-            raise AppendOnlyError("an entry of the log is never changed")
-        super().save(force_insert=True, using=using)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("an entry of the log is never deleted")
 
 
 class Licence(models.Model):

@@ -13,12 +13,13 @@ from django.db import transaction
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from drm.audit import LogProof, document_hash
+from drm.audit import LogProof
 from drm.encoding import from_b64u
 from drm.errors import DrmError, KeyMismatchError
 from drm.keys import IdentityPublicKey, SealingPublicKey, verify_sealing_key
 from drm.licence import DeviceKeys, issue_licence
 from drm.rights import Rights
+from drm.signed import document_hash
 from drm.status import device_id, sign_status
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import Device, User

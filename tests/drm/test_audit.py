@@ -14,7 +14,6 @@ from drm.audit import (
     LogProof,
     chain_hash,
     consistency_path,
-    document_hash,
     inclusion_path,
     leaf_hash,
     sign_head,
@@ -25,6 +24,7 @@ from drm.audit import (
 )
 from drm.encoding import canonical_json
 from drm.errors import AuthenticationError, DrmError, FormatError
+from drm.signed import document_hash
 from tests.drm.house import ISSUER, NOW, STRANGER
 
 # The entries and roots of the reference tests of certificate-transparency.

@@ -12,7 +12,7 @@ from drm.errors import DrmError
 
 NAMES = {
     "audit": (
-        "CHAIN_START Head LogProof chain_hash consistency_path document_hash inclusion_path "
+        "CHAIN_START Head LogProof chain_hash consistency_path inclusion_path "
         "leaf_hash sign_head tree_root verify_consistency verify_head verify_inclusion"
     ),
     "custody": "MasterKey unwrap_key unwrap_seed wrap_key wrap_seed",
@@ -31,7 +31,7 @@ NAMES = {
         "SUITES ContentKey IdentityKey IdentityPublicKey SealingKey SealingPublicKey "
         "sign_sealing_key verify_sealing_key"
     ),
-    "lease": "Lease lease_key licence_hash sign_lease verify_lease",
+    "lease": "Lease lease_key sign_lease verify_lease",
     "licence": "DeviceKeys LicenceClaims OpenedLicence issue_licence open_licence peek_licence",
     "manifest": (
         "DETAILS_INDEX FileEntry Manifest SealedFile associated_data check_entry check_key "
@@ -43,7 +43,10 @@ NAMES = {
     ),
     "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
     "rights": "Action CRITICAL_RIGHTS LeaseTerms Rights decide",
-    "signed": "MAX_DOCUMENT_SIZE key_hint require_version sign verify verify_own_key",
+    "signed": (
+        "MAX_DOCUMENT_SIZE document_hash key_hint require_nonce require_version sign verify "
+        "verify_own_key"
+    ),
     "status": "REASONS STATUSES Status device_id read_status sign_status verify_status",
     "stream": (
         "SEGMENT_SIZE StreamReader StreamSealer ciphertext_size encrypt open_reader "

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.db import migrations, models
 
-from drm.audit import CHAIN_START, chain_hash, document_hash, leaf_hash
+from drm.audit import CHAIN_START, chain_hash, leaf_hash
 from drm.encoding import b64u, canonical_json
+from drm.signed import document_hash
 
 
 def import_licences(apps: Any, schema_editor: Any) -> None:

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from drm.audit import document_hash
+from drm.signed import document_hash
 from marketplace.accounts.models import Device
 from marketplace.licensing import auditing, services
 from marketplace.licensing.errors import LicenceNotFoundError, ProofNotReadyError
