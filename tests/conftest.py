@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 # A shell that runs the tests in the background has them ignore Ctrl-C, and every program
 # that they start would inherit that. With a handler of ours the programs begin afresh.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def table_of_unicode() -> None:
+    """Have Hypothesis make its table of all characters, a second of work in a fresh checkout.
+
+    Otherwise the first property that draws a text pays for it and is taken for a slow one.
+    """
+
+    @settings(max_examples=1, database=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.text(min_size=1))
+    def draw(text: str) -> None:
+        assert text
+
+    draw()
