@@ -37,14 +37,9 @@ from seeder.errors import (
     ShopUnreachableError,
 )
 from seeder.library import LibraryItem
-from seeder.papers import (
-    REVOKED,
-    Papers,
-    certified_licence,
-    certified_manifest,
-    certified_status,
-)
+from seeder.papers import REVOKED, Papers
 from seeder.shops import Shop
+from seeder.trust import certified_licence, certified_manifest, certified_status
 
 __all__ = ["CHANGED_BYTES", "OpenedPackage", "Opener", "PlainFile", "changed_bytes"]
 

@@ -1,0 +1,59 @@
+"""What of the shop's documents this device believes: those of a key that the root vouches for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from drm.errors import AuthenticationError, DrmError, FormatError
+from drm.issuer import IssuerCertificate, find_issuer
+from drm.licence import LicenceClaims, peek_licence
+from drm.manifest import Manifest, package_id, read_manifest
+from drm.status import Status, verify_status
+from seeder.errors import LicenceRefusedError
+from seeder.shops import Shop
+
+__all__ = ["certified_licence", "certified_manifest", "certified_status"]
+
+
+def certified_manifest(jws: bytes, shop: Shop, *, package: str) -> Manifest:
+    """Read a manifest that a certified issuer signed and that hashes to the package's id.
+
+    Raises LicenceRefusedError (changed_bytes).
+    """
+    failure: DrmError | None = None
+    if package_id(jws) == package:
+        try:
+            return read_manifest(jws, issuer_public=_issuer(jws, shop).public)
+        except (AuthenticationError, FormatError) as error:
+            failure = error
+    raise LicenceRefusedError(
+        "The list of this content's files holds changed bytes: it is not the one that the "
+        "shop signed. Connect to the shop, and it is fetched again.",
+        code="changed_bytes",
+    ) from failure
+
+
+def certified_licence(jws: str, shop: Shop) -> tuple[LicenceClaims, IssuerCertificate]:
+    """Read a licence that an issuer signed while its certificate was valid.
+
+    The time of issue counts, not today: an old certificate's end takes nothing from
+    anyone. Raises drm's AuthenticationError or FormatError.
+    """
+    issuer = _issuer(jws, shop)
+    claims = peek_licence(jws, issuer_public=issuer.public)
+    issuer.require_issued_within(claims.issued_at)
+    return claims, issuer
+
+
+def certified_status(jws: str, shop: Shop, *, licence_id: str, nonce: str, now: datetime) -> Status:
+    """Read the answer to our question about a licence. Raises drm's errors."""
+    issuer = _issuer(jws, shop)
+    status = verify_status(
+        jws, issuer_public=issuer.public, licence_id=licence_id, nonce=nonce, now=now
+    )
+    issuer.require_issued_within(status.issued_at)
+    return status
+
+
+def _issuer(document: str | bytes, shop: Shop) -> IssuerCertificate:
+    return find_issuer(document, shop.issuers, root_public=shop.root_public)
