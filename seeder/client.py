@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -22,7 +21,7 @@ import httpx
 
 from drm.proof import create_proof
 from seeder.account_devices import AccountDevices, parse_devices
-from seeder.config import ShopFolder, exclusive, is_loopback, read_json, utc_now, write_json
+from seeder.config import ShopFolder, exclusive, is_loopback, utc_now
 from seeder.device import DeviceKeys, forget_login
 from seeder.errors import (
     DeviceRemovedError,
@@ -33,8 +32,9 @@ from seeder.errors import (
 )
 from seeder.library import LibraryItem, parse_library
 from seeder.shops import WELL_KNOWN, Shop, parse_shop
+from seeder.tokens import Tokens
 
-__all__ = ["ShopClient", "Tokens", "fetch_shop", "make_http", "read_error"]
+__all__ = ["ShopClient", "fetch_shop", "make_http", "read_error"]
 
 RETRIES = 3
 FIRST_PAUSE = 0.5
@@ -43,51 +43,6 @@ LONGEST_PAUSE = 30.0
 EARLY = timedelta(seconds=30)  # renew before the shop would refuse
 SKEW_WORTH_MENDING = timedelta(seconds=5)
 LOGIN_AGAIN = "Your login at this shop has ended. Run: geobuk login {site}"
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What the device flow gave; worthless without the device's key, and secret all the same."""
-
-    access: str = field(repr=False)
-    refresh: str = field(repr=False)
-    expires_at: datetime
-
-    @classmethod
-    def from_answer(cls, answer: Mapping[str, Any], *, now: datetime, refresh: str = "") -> Tokens:
-        try:
-            return cls(
-                access=str(answer["access_token"]),
-                refresh=str(answer.get("refresh_token") or refresh),
-                expires_at=now + timedelta(seconds=int(answer["expires_in"])),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ShopAnswerError("The shop's answer to the login cannot be read.") from error
-
-    @classmethod
-    def load(cls, folder: ShopFolder) -> Tokens:
-        """Read the stored tokens; NotLoggedInError where they are missing or torn."""
-        record = read_json(folder.tokens_file) or {}
-        try:
-            return cls(
-                access=record["access_token"],
-                refresh=record["refresh_token"],
-                expires_at=datetime.fromisoformat(record["expires_at"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise NotLoggedInError(
-                "This machine is not logged in to the shop. Run: geobuk login URL"
-            ) from error
-
-    def store(self, folder: ShopFolder) -> None:
-        write_json(
-            folder.tokens_file,
-            {
-                "access_token": self.access,
-                "refresh_token": self.refresh,
-                "expires_at": self.expires_at.isoformat(),
-            },
-        )
 
 
 def make_http(site: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
@@ -189,7 +144,7 @@ class ShopClient:
     # What the shop offers -------------------------------------------------
 
     def me(self) -> dict[str, Any]:
-        return self._json("GET", "/me")
+        return self.ask("GET", "/me")
 
     def forget_device(self) -> None:
         """Tell the shop that this device is to be removed."""
@@ -197,14 +152,14 @@ class ShopClient:
 
     def devices(self) -> AccountDevices:
         """The account's devices and its limits."""
-        return parse_devices(self._json("GET", "/devices"))
+        return parse_devices(self.ask("GET", "/devices"))
 
     def remove_device(self, device_id: str) -> None:
         """Take a device off the account, this one or another."""
         self._call("DELETE", f"/devices/{device_id}")
 
     def library(self) -> tuple[LibraryItem, ...]:
-        return parse_library(self._json("GET", "/library"))
+        return parse_library(self.ask("GET", "/library"))
 
     def manifest(self, package: str) -> str:
         return self._call("GET", f"/packages/{package}/manifest").text
@@ -231,33 +186,47 @@ class ShopClient:
 
     # How it is asked ------------------------------------------------------
 
-    def _json(self, method: str, path: str) -> dict[str, Any]:
+    def ask(
+        self, method: str, path: str, *, json: Any = None, proof_only: bool = False
+    ) -> dict[str, Any]:
+        """One call of the API at `path` below its address; the JSON object of the answer.
+
+        An answer without a body (204) is {}. `proof_only` sends the proof of this device's
+        key and no token, as where a removed device may still ask (docs/protocol-v1.md, 4.8).
+        Raises ShopAnswerError, ShopRefusedError, ShopUnreachableError, NotLoggedInError,
+        DeviceRemovedError.
+        """
+        response = self._call(method, path, json=json, proof_only=proof_only)
+        if response.status_code == 204:
+            return {}
         try:
-            value = self._call(method, path).json()
+            value = response.json()
         except ValueError as error:
             raise ShopAnswerError("The shop's answer cannot be read. Try again later.") from error
         if not isinstance(value, dict):
             raise ShopAnswerError("The shop's answer cannot be read. Try again later.")
         return value
 
-    def _text_of(self, method: str, path: str, key: str) -> str:
-        value = self._json(method, path).get(key)
+    def _text_of(self, method: str, path: str, key: str, *, proof_only: bool = False) -> str:
+        value = self.ask(method, path, proof_only=proof_only).get(key)
         if not isinstance(value, str):
             raise ShopAnswerError(f"The shop's answer lacks its {key}. Try again later.")
         return value
 
-    def _call(self, method: str, path: str, *, json: Any = None) -> httpx.Response:
-        """One authorised call; renews the tokens or mends the clock once where that helps."""
+    def _call(
+        self, method: str, path: str, *, json: Any = None, proof_only: bool = False
+    ) -> httpx.Response:
+        """One call that succeeds; renews the tokens or mends the clock once where that helps."""
         url = self.shop.api + path
-        tokens = self._fresh_tokens()
-        response = self._send(method, url, tokens.access, json)
+        access = None if proof_only else self._fresh_tokens().access
+        response = self._send(method, url, access, json)
         if response.status_code == 401:
             code, _message = read_error(response)
-            if code == "invalid_token":
-                tokens = self._renew(tokens)
-                response = self._send(method, url, tokens.access, json)
+            if code == "invalid_token" and access is not None:
+                access = self._renew(access).access
+                response = self._send(method, url, access, json)
             elif code == "invalid_proof" and self._mend_clock(response):
-                response = self._send(method, url, tokens.access, json)
+                response = self._send(method, url, access, json)
         if response.is_success:
             return response
         raise self._refusal(response)
@@ -290,7 +259,7 @@ class ShopClient:
             headers["Authorization"] = f"DPoP {access}"
         return headers
 
-    def _send(self, method: str, url: str, access: str, json: Any) -> httpx.Response:
+    def _send(self, method: str, url: str, access: str | None, json: Any) -> httpx.Response:
         """Send with a fresh proof each time; repeat only what may run twice (RFC 9110 §9.2.2)."""
         repeatable = method in {"GET", "PUT", "DELETE"}
         pause = FIRST_PAUSE
@@ -328,14 +297,14 @@ class ShopClient:
     def _fresh_tokens(self) -> Tokens:
         tokens = self._tokens
         if tokens.expires_at - EARLY <= self._clock():
-            return self._renew(tokens)
+            return self._renew(tokens.access)
         return tokens
 
-    def _renew(self, stale: Tokens) -> Tokens:
+    def _renew(self, stale: str) -> Tokens:
         """Trade the refresh token; one process at a time, since it may be used once only."""
         with self._lock, exclusive(self._folder.tokens_lock):
             current = Tokens.load(self._folder)
-            if current.access != stale.access:  # another process was faster
+            if current.access != stale:  # another process was faster
                 self._tokens = current
                 return current
             self._tokens = self._trade(current)

@@ -15,11 +15,12 @@ from typing import Any
 import httpx
 
 from drm.proof import create_proof
-from seeder.client import Tokens, fetch_shop, make_http, read_error
+from seeder.client import fetch_shop, make_http, read_error
 from seeder.config import Home, ShopFolder, check_shop_url, utc_now
 from seeder.device import DeviceKeys, make_device
 from seeder.errors import LoginFailedError, ShopAnswerError, ShopRefusedError, ShopUnreachableError
 from seeder.shops import Shop, pin_shop
+from seeder.tokens import Tokens
 
 __all__ = ["DeviceCode", "PendingLogin", "Wait", "log_in", "read_token_answer"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from seeder.client import ShopClient, Tokens, fetch_shop, make_http
+from seeder.client import ShopClient, fetch_shop, make_http
 from seeder.config import Home, ShopFolder, check_shop_url, utc_now
 from seeder.device import DeviceKeys, load_device
 from seeder.errors import ItemNotFoundError, NotLoggedInError, ShopAnswerError, ShopUnreachableError
@@ -16,6 +16,7 @@ from seeder.papers import Papers, remember_library
 from seeder.playback import Opener
 from seeder.shops import Shop, load_shop, pin_shop
 from seeder.store import Store
+from seeder.tokens import Tokens
 
 __all__ = ["Seat", "connect", "known_library", "open_seat", "persist", "reach"]
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from seeder.cli.seat import Seat
-from seeder.client import ShopClient, Tokens
+from seeder.client import ShopClient
 from seeder.config import utc_now
 from seeder.errors import (
     DeviceRemovedError,
@@ -16,6 +16,7 @@ from seeder.errors import (
     ShopRefusedError,
     ShopUnreachableError,
 )
+from seeder.tokens import Tokens
 from tests.seeder.shop import FakePackage, FakeShop, Running
 
 
