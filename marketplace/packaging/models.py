@@ -20,6 +20,9 @@ class PackageDraft(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    version = models.PositiveIntegerField(
+        default=1, help_text="Which version of the listing; it is signed into the manifest."
+    )
     state = models.CharField(max_length=16, choices=State, default=State.COLLECTING)
     stage = models.CharField(max_length=40, blank=True, help_text="What the job is doing now.")
     done_bytes = models.PositiveBigIntegerField(default=0)
@@ -65,6 +68,7 @@ class Package(models.Model):
 
     id = models.CharField(primary_key=True, max_length=64, help_text="SHA-256, hexadecimal.")
     draft = models.OneToOneField(PackageDraft, on_delete=models.PROTECT, related_name="package")
+    version = models.PositiveIntegerField(default=1, help_text="As the manifest says.")
     seal_id = models.CharField(max_length=32, unique=True)
     manifest = models.TextField(help_text="The signed manifest, exact bytes (JWS, ASCII).")
     piece_length = models.PositiveIntegerField()

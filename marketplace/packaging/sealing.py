@@ -52,7 +52,6 @@ __all__ = ["fail_draft", "queue_sealing", "report_stage", "require_sealable", "s
 
 REPORT_EVERY = 0.25  # seconds between two reports of progress
 RESERVE = 64 * 1024**2  # bytes of the disk that sealing leaves free
-VERSION = 1  # a listing has one package so far
 State = PackageDraft.State
 
 
@@ -194,7 +193,7 @@ def _make_package(
             piece_length=choose_piece_length(sealed_size),
             progress=progress,
         )
-    jws = sign_manifest(make_manifest(sealed, version=VERSION), issuer=issuer(now=now).key)
+    jws = sign_manifest(make_manifest(sealed, version=draft.version), issuer=issuer(now=now).key)
     name = package_id(jws)
     folder.make_durable(name, sealed.piece_layers)
     with transaction.atomic():
@@ -210,6 +209,7 @@ def _record(draft: PackageDraft, name: str, jws: str, sealed: SealedPackage) -> 
     package = Package.objects.create(
         id=name,
         draft=draft,
+        version=draft.version,
         seal_id=sealed.seal_id,
         manifest=jws,
         piece_length=sealed.piece_length,

@@ -69,9 +69,9 @@ __all__ = [
 PIECE = 1024**2
 
 
-def create_draft(*, owner: User) -> PackageDraft:
-    """An empty draft, to collect files in."""
-    return PackageDraft.objects.create(owner=owner)
+def create_draft(*, owner: User, version: int = 1) -> PackageDraft:
+    """An empty draft, to collect the files of a listing's version in."""
+    return PackageDraft.objects.create(owner=owner, version=version)
 
 
 def add_file(
