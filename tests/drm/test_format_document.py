@@ -15,6 +15,7 @@ from drm import (
     lease,
     licence,
     manifest,
+    passphrase,
     proof,
     signed,
     status,
@@ -50,6 +51,7 @@ def test_labels_and_kinds_are_those_of_the_code() -> None:
     assert custody.KEY_LABEL.decode() in section("9")
     assert custody.SEED_LABEL.decode() in section("9")
     assert escrow.MAGIC.decode() in section("10")
+    assert passphrase.MAGIC.decode() in section("10.1")
     assert len(manifest.STREAM_CONTEXT) == 16
     for module in (manifest, licence, lease, status, issuer, proof):
         assert f"`{module.KIND}`" in section("3.1")

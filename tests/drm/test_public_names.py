@@ -41,6 +41,7 @@ NAMES = {
     "package": (
         "SealedPackage associated_data choose_piece_length make_manifest open_file seal_files"
     ),
+    "passphrase": "MINIMUM_PASSPHRASE open_box seal_box",
     "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
     "rights": "Action CRITICAL_RIGHTS LeaseTerms Rights decide",
     "signed": (
