@@ -20,6 +20,7 @@ from drm import (
     signed,
     status,
     stream,
+    surrender,
 )
 
 TEXT = (Path(__file__).parents[2] / "docs" / "format-v1.md").read_text()
@@ -84,12 +85,18 @@ def test_claims_are_those_of_the_code() -> None:
         ("8", issuer),
         ("13.1", lease),
     ):
-        cells = re.findall(r"^\| (`[^|]*`) \|", section(number), re.MULTILINE)
-        told = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
-
-        assert told == set(module.KNOWN) - {"crit"}, number
+        assert _claims_told(number) == set(module.KNOWN) - {"crit"}, number
+    assert _claims_told("15.1") == set(surrender.REQUEST_KNOWN) - {"crit"}
+    assert _claims_told("15.2") == set(surrender.KNOWN) - {"crit"}
+    assert f"`{surrender.KIND}`" in section("3.1")
+    assert f"`{surrender.REQUEST_KIND}`" in section("3.1")
     for word in status.STATUSES:
         assert f"`{word}`" in section("7.2")
+
+
+def _claims_told(number: str) -> set[str]:
+    cells = re.findall(r"^\| (`[^|]*`) \|", section(number), re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 def test_every_promise_has_its_test() -> None:

@@ -53,6 +53,10 @@ NAMES = {
         "SEGMENT_SIZE StreamReader StreamSealer ciphertext_size encrypt open_reader "
         "plaintext_size read_fully read_into write_fully"
     ),
+    "surrender": (
+        "HANDOVERS Surrender SurrenderRequest sign_surrender sign_surrender_request "
+        "verify_surrender verify_surrender_request"
+    ),
     "wrapping": "DeviceKeys bound_info unwrap_from wrap_into",
 }
 
