@@ -8,11 +8,11 @@ from drm.errors import AuthenticationError, DrmError, FormatError
 from drm.issuer import IssuerCertificate, find_issuer
 from drm.licence import LicenceClaims, peek_licence
 from drm.manifest import Manifest, package_id, read_manifest
-from drm.status import Status, verify_status
+from drm.status import Status, read_status, verify_status
 from seeder.errors import LicenceRefusedError
 from seeder.shops import Shop
 
-__all__ = ["certified_licence", "certified_manifest", "certified_status"]
+__all__ = ["certified_licence", "certified_manifest", "certified_status", "stored_status"]
 
 
 def certified_manifest(jws: bytes, shop: Shop, *, package: str) -> Manifest:
@@ -45,14 +45,34 @@ def certified_licence(jws: str, shop: Shop) -> tuple[LicenceClaims, IssuerCertif
     return claims, issuer
 
 
-def certified_status(jws: str, shop: Shop, *, licence_id: str, nonce: str, now: datetime) -> Status:
-    """Read the answer to our question about a licence. Raises drm's errors."""
+def certified_status(
+    jws: str, shop: Shop, *, licence_id: str, nonce: str, now: datetime, lowest_sequence: int = 0
+) -> Status:
+    """Read the answer to our question about a licence, or about "device:<thumbprint>".
+
+    `lowest_sequence` is that of the last word which was believed: an older one is refused.
+    Raises drm's errors.
+    """
     issuer = _issuer(jws, shop)
     status = verify_status(
-        jws, issuer_public=issuer.public, licence_id=licence_id, nonce=nonce, now=now
+        jws,
+        issuer_public=issuer.public,
+        licence_id=licence_id,
+        nonce=nonce,
+        now=now,
+        lowest_sequence=lowest_sequence,
     )
     issuer.require_issued_within(status.issued_at)
     return status
+
+
+def stored_status(jws: str | bytes, shop: Shop) -> Status:
+    """Read a status that was believed when it came: the end of its issuer's time changes nothing.
+
+    Raises drm's AuthenticationError or FormatError.
+    """
+    text = jws if isinstance(jws, str) else jws.decode("utf-8", "replace")
+    return read_status(text, issuer_public=_issuer(text, shop).public)
 
 
 def _issuer(document: str | bytes, shop: Shop) -> IssuerCertificate:
