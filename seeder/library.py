@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from seeder.config import ShopFolder, read_json, write_json
@@ -36,7 +36,8 @@ class LibraryFile:
 
 @dataclass(frozen=True, slots=True)
 class LibraryItem:
-    """One purchase."""
+    """One purchase. `kind` is purchase, rental, subscription, loan, gift or a later one; `rights`
+    are the claims of its licence (docs/format-v1.md, section 6.3), for showing alone."""
 
     entitlement: str
     listing: str
@@ -50,10 +51,22 @@ class LibraryItem:
     size: int
     files: tuple[LibraryFile, ...]
     purchased_at: str
+    kind: str = "purchase"
+    rights: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    expires: datetime | None = None
+    lent_until: datetime | None = None
 
     @property
     def active(self) -> bool:
         return self.state == "active"
+
+    def to_json(self) -> dict[str, Any]:
+        """The item as JSON, in the shape that it came in."""
+        times = {
+            name: moment.isoformat() if (moment := getattr(self, name)) else None
+            for name in ("expires", "lent_until")
+        }
+        return asdict(self) | times
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +106,25 @@ def _item(entry: Mapping[str, Any]) -> LibraryItem:
             for f in entry["files"]
         ),
         purchased_at=str(entry["purchased_at"]),
+        kind=str(entry.get("kind") or "purchase"),
+        rights=dict(entry.get("rights") or {}),
+        expires=_moment(entry.get("expires")),
+        lent_until=_moment(entry.get("lent_until")),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time of the answer; one without a zone is UTC."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def store_library(folder: ShopFolder, items: Sequence[LibraryItem], *, now: datetime) -> None:
     write_json(
         folder.library_file,
-        {"fetched_at": now.isoformat(), "items": [asdict(item) for item in items]},
+        {"fetched_at": now.isoformat(), "items": [item.to_json() for item in items]},
     )
 
 

@@ -30,7 +30,7 @@ def library(shop: ShopOption = None, as_json: JsonOption = False) -> None:
         with reach(seat) as client:
             known, fresh = known_library(seat, client)
         if as_json:
-            items = [asdict(item) | {"here": seat.here(item.package)} for item in known.items]
+            items = [item.to_json() | {"here": seat.here(item.package)} for item in known.items]
             emit(
                 {
                     "shop": seat.shop.site,
