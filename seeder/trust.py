@@ -6,13 +6,20 @@ from datetime import datetime
 
 from drm.errors import AuthenticationError, DrmError, FormatError
 from drm.issuer import IssuerCertificate, find_issuer
+from drm.lease import Lease, verify_lease
 from drm.licence import LicenceClaims, peek_licence
 from drm.manifest import Manifest, package_id, read_manifest
 from drm.status import Status, read_status, verify_status
 from seeder.errors import LicenceRefusedError
 from seeder.shops import Shop
 
-__all__ = ["certified_licence", "certified_manifest", "certified_status", "stored_status"]
+__all__ = [
+    "certified_lease",
+    "certified_licence",
+    "certified_manifest",
+    "certified_status",
+    "stored_status",
+]
 
 
 def certified_manifest(jws: bytes, shop: Shop, *, package: str) -> Manifest:
@@ -43,6 +50,20 @@ def certified_licence(jws: str, shop: Shop) -> tuple[LicenceClaims, IssuerCertif
     claims = peek_licence(jws, issuer_public=issuer.public)
     issuer.require_issued_within(claims.issued_at)
     return claims, issuer
+
+
+def certified_lease(jws: str, shop: Shop, *, licence: str, device: str, nonce: str | None) -> Lease:
+    """Read a lease of `licence` (its JWS) for a device's thumbprint; `nonce` is None for one
+    that was verified when it came, and kept.
+
+    Raises drm's AuthenticationError or FormatError.
+    """
+    issuer = _issuer(jws, shop)
+    lease = verify_lease(
+        jws, issuer_public=issuer.public, licence=licence, device=device, nonce=nonce
+    )
+    issuer.require_issued_within(lease.issued_at)
+    return lease
 
 
 def certified_status(
