@@ -28,14 +28,17 @@ __all__ = [
     "consistency_path",
     "inclusion_path",
     "leaf_hash",
+    "sign_checkpoint",
     "sign_head",
     "tree_root",
+    "verify_checkpoint",
     "verify_consistency",
     "verify_head",
     "verify_inclusion",
 ]
 
 KIND: Final = "geobuk-head+jws"
+CHECKPOINT_KIND: Final = "geobuk-checkpoint+jws"
 VERSION: Final = 1
 KNOWN: Final = frozenset({"v", "size", "root", "chain", "iat", "crit"})
 HASH_SIZE: Final = 32
@@ -177,19 +180,41 @@ def sign_head(
     *, issuer: IdentityKey, kid: str, tree_size: int, root: bytes, chain: bytes, now: datetime
 ) -> str:
     """Return the head over the first `tree_size` entries, signed. Raises FormatError."""
-    claims = {
+    claims = _head_claims(tree_size, root, chain, now)
+    return sign(claims, key=issuer, kind=KIND, header={"kid": kid})
+
+
+def verify_head(jws: str, *, issuer_public: IdentityPublicKey) -> Head:
+    """Return the head that `issuer_public` signed. Raises AuthenticationError, FormatError."""
+    return _read_head(jws, public=issuer_public, kind=KIND)
+
+
+def sign_checkpoint(
+    *, shop_root: IdentityKey, tree_size: int, root: bytes, chain: bytes, now: datetime
+) -> str:
+    """Return the same word by the shop's root key (section 14.4). Raises FormatError."""
+    claims = _head_claims(tree_size, root, chain, now)
+    header = {"kid": shop_root.public.thumbprint}
+    return sign(claims, key=shop_root, kind=CHECKPOINT_KIND, header=header)
+
+
+def verify_checkpoint(jws: str, *, root_public: IdentityPublicKey) -> Head:
+    """Return the checkpoint that the shop's root signed. Raises what verify_head raises."""
+    return _read_head(jws, public=root_public, kind=CHECKPOINT_KIND)
+
+
+def _head_claims(tree_size: int, root: bytes, chain: bytes, now: datetime) -> dict[str, Any]:
+    return {
         "v": VERSION,
         "size": tree_size,
         "root": b64u(_hash(root)),
         "chain": b64u(_hash(chain)),
         "iat": time_to_claim(now),
     }
-    return sign(claims, key=issuer, kind=KIND, header={"kid": kid})
 
 
-def verify_head(jws: str, *, issuer_public: IdentityPublicKey) -> Head:
-    """Return the head that `issuer_public` signed. Raises AuthenticationError, FormatError."""
-    claims = verify(jws, public=issuer_public, kind=KIND)
+def _read_head(jws: str, *, public: IdentityPublicKey, kind: str) -> Head:
+    claims = verify(jws, public=public, kind=kind)
     require_version(claims, version=VERSION, known=KNOWN)
     size = member(claims, "size", int)
     if size < 0:
@@ -243,7 +268,13 @@ class LogProof:
         Who verifies must know from elsewhere that `issuer_public` is of the shop. Raises
         AuthenticationError for another document, another log or a forged head, FormatError.
         """
-        head = verify_head(self.head, issuer_public=issuer_public)
+        return self._lead(document, verify_head(self.head, issuer_public=issuer_public))
+
+    def verify_checkpoint(self, document: str, *, root_public: IdentityPublicKey) -> Head:
+        """The same where `head` is a checkpoint, by the shop's root key (section 14.4)."""
+        return self._lead(document, verify_checkpoint(self.head, root_public=root_public))
+
+    def _lead(self, document: str, head: Head) -> Head:
         named = member(parse_object(self.entry), "hash", str)
         if not hmac.compare_digest(named.encode(), document_hash(document).encode()):
             raise AuthenticationError(

@@ -13,7 +13,8 @@ from drm.errors import DrmError
 NAMES = {
     "audit": (
         "CHAIN_START Head LogProof chain_hash consistency_path inclusion_path "
-        "leaf_hash sign_head tree_root verify_consistency verify_head verify_inclusion"
+        "leaf_hash sign_checkpoint sign_head tree_root verify_checkpoint verify_consistency "
+        "verify_head verify_inclusion"
     ),
     "custody": "MasterKey unwrap_key unwrap_seed wrap_key wrap_seed",
     "decision": "CLOCK_TOLERANCE Clock Decision Usage decide require",
@@ -26,7 +27,11 @@ NAMES = {
     ),
     "escrow": "MINIMUM_PASSPHRASE lock unlock",
     "hpke": "seal unseal",
-    "issuer": "IssuerCertificate find_issuer sign_issuer_certificate verify_issuer_certificate",
+    "issuer": (
+        "IssuerCertificate Keyring RootChange find_issuer follow_roots sign_issuer_certificate "
+        "sign_keyring sign_root_acceptance sign_root_change verify_issuer_certificate "
+        "verify_keyring verify_root_change"
+    ),
     "keys": (
         "SUITES ContentKey IdentityKey IdentityPublicKey SealingKey SealingPublicKey "
         "sign_sealing_key verify_sealing_key"
@@ -57,6 +62,7 @@ NAMES = {
         "HANDOVERS Surrender SurrenderRequest sign_surrender sign_surrender_request "
         "verify_surrender verify_surrender_request"
     ),
+    "trust": "is_retired judge",
     "wrapping": "DeviceKeys bound_info unwrap_from wrap_into",
 }
 
