@@ -6,6 +6,7 @@
     - CategoryNotFoundError
     - TagNotFoundError
     - CoverNotFoundError
+    - VersionNotFoundError
   + ConflictError
     - ListingNotReadyError   the listing's status does not allow this now
   + NotAllowedError
@@ -30,6 +31,7 @@ __all__ = [
     "PriceError",
     "TagError",
     "TagNotFoundError",
+    "VersionNotFoundError",
 ]
 
 
@@ -47,6 +49,10 @@ class TagNotFoundError(NotFoundError):
 
 class CoverNotFoundError(NotFoundError):
     code = "cover_not_found"
+
+
+class VersionNotFoundError(NotFoundError):
+    code = "version_not_found"
 
 
 class ListingNotReadyError(ConflictError):

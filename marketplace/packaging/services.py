@@ -31,6 +31,7 @@ from marketplace.packaging.store import file_name, mending_mark, package_folder,
 from marketplace.packaging.types import Issuer
 from marketplace.packaging.uploads import (
     begin_upload,
+    delete_draft,
     finish_upload,
     move_upload,
     remove_upload,
@@ -42,6 +43,7 @@ __all__ = [
     "add_file",
     "content_key",
     "create_draft",
+    "delete_draft",
     "fail_draft",
     "fingerprint_of_box",
     "finish_rotation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import unicodedata
 import uuid
 from pathlib import Path
@@ -38,6 +39,7 @@ from marketplace.packaging.models import PackageDraft, Upload
 
 __all__ = [
     "begin_upload",
+    "delete_draft",
     "expires_at",
     "find_open_upload",
     "find_upload",
@@ -169,6 +171,16 @@ def move_upload(*, owner: User, upload_id: uuid.UUID, step: int) -> None:
         for position, each in enumerate(order):
             each.position = position
         Upload.objects.bulk_update(order, ["position"])
+
+
+@transaction.atomic
+def delete_draft(*, draft_id: uuid.UUID, owner: User) -> None:
+    """Give up a draft and its files. Raises DraftNotFoundError, DraftClosedError once queued."""
+    own_draft(draft_id, owner)
+    draft = lock_draft(draft_id)
+    require_open(draft)
+    draft.delete()
+    transaction.on_commit(functools.partial(discard_draft_files, draft_id))
 
 
 def require_open(draft: PackageDraft) -> None:
