@@ -110,15 +110,18 @@ class Records:
         """The time: the clock's, mended where the shop's signed time showed it to be wrong."""
         return self._clock() + self._offset
 
-    def believe(self, server_time: datetime) -> None:
-        """Take a time that the shop signed for a fresh question as the present one.
+    def believe(
+        self, server_time: datetime, change: Callable[[Record], Record] = lambda record: record
+    ) -> None:
+        """Take a time that the shop signed for a fresh question as the present one, and apply
+        `change` in the same write.
 
         It also ends the trouble of a clock that once ran ahead: the high-water mark is set
         to it, not only raised.
         """
         off = server_time - self._clock()
         self._offset = off if abs(off) > CLOCK_TOLERANCE else timedelta(0)
-        self.update(lambda record: replace(record, high_water=server_time))
+        self.update(lambda record: replace(change(record), high_water=server_time))
 
     def read(self) -> Record:
         """The last record; an empty one, marked as lost, where it cannot be trusted."""

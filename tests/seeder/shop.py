@@ -7,10 +7,11 @@ switch on it. Every request must carry a good proof, or the test fails by a 401.
 from __future__ import annotations
 
 import io
+import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,19 +24,27 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from drm.encoding import b64u, from_b64u
 from drm.errors import DrmError
 from drm.issuer import sign_issuer_certificate
-from drm.keys import ContentKey, IdentityKey, SealingPublicKey, verify_sealing_key
+from drm.keys import (
+    ContentKey,
+    IdentityKey,
+    IdentityPublicKey,
+    SealingPublicKey,
+    verify_sealing_key,
+)
 from drm.licence import DeviceKeys, issue_licence
 from drm.manifest import FileEntry, Manifest, package_id, sign_manifest
 from drm.package import make_manifest, seal_files
 from drm.proof import Proof, verify_proof
 from drm.rights import Rights
-from drm.status import sign_status
+from drm.status import device_id, sign_status
 from seeder.torrents import build_metainfo, with_announce
+from tests.seeder.lease_desk import LeaseDesk
 
 PIECE = 65536
 USER_CODE = "BCDF-GHJK"
@@ -63,6 +72,8 @@ class FakePackage:
     state: str = "active"
     status: str = "active"
     message: str = ""
+    rights: Rights | None = None
+    kind: str = "purchase"
 
     def write(self, folder: Path) -> None:
         """Put the ciphertext where a download would have put it."""
@@ -84,6 +95,8 @@ class FakeShop:
     refresh: dict[str, str] = field(default_factory=dict)
     token_answers: list[str] = field(default_factory=list)  # errors before tokens come
     removed: set[str] = field(default_factory=set)
+    device_sequence: int = 1
+    squatter: Callable[[Request], Response | None] | None = None  # answers in the API's place
     failing: list[int] = field(default_factory=list)  # statuses for the next API calls
     calls: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -96,6 +109,7 @@ class FakeShop:
     interval: int = 1
     document: dict[str, Any] = field(default_factory=dict)  # what the shop document says instead
     expires: datetime | None = None
+    leases: LeaseDesk = field(default_factory=LeaseDesk)
     certificate_from: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     certificate_to: datetime = datetime(2040, 1, 1, tzinfo=UTC)
     _pending: dict[str, str] = field(default_factory=dict)
@@ -155,23 +169,70 @@ class FakeShop:
         arguments: dict[str, Any] = {
             "issuer": self.issuer,
             "kid": self.issuer.public.thumbprint,
-            "licence_id": f"licence-{package.id[:8]}",
+            "licence_id": package.licence_id,
             "issuer_name": self.name,
             "device": device,
             "subject": "someone",
             "package_id": package.id,
             "manifest": package.manifest,
             "version": 1,
-            "rights": Rights(play=True, save=package.may_save),
+            "rights": package.rights or Rights(play=True, save=package.may_save),
             "key": package.key,
             "now": self.now(),
             "expires": self.expires,
         }
         return issue_licence(**{**arguments, **changes})
 
+    def refund(self, package: FakePackage, message: str = "The order was refunded.") -> None:
+        """Take a purchase back, in the library and in what is signed."""
+        package.state = package.status = "revoked"
+        package.message = message
+        package.sequence += 1
+
+    def restore(self, package: FakePackage) -> None:
+        """Give back what was refunded."""
+        package.state = package.status = "active"
+        package.message = ""
+        package.sequence += 1
+
+    def sign_word(self, subject: str, *, nonce: str, **changes: Any) -> str:
+        """A status of a licence or a device, as a JWS."""
+        arguments: dict[str, Any] = {
+            "issuer": self.issuer,
+            "kid": self.issuer.public.thumbprint,
+            "licence_id": subject,
+            "status": "active",
+            "message": "",
+            "now": self.now(),
+            "updated": self.now(),
+            "nonce": nonce,
+            "sequence": 1,
+        }
+        return sign_status(**{**arguments, **changes})
+
+    def word_on(self, package: FakePackage, *, nonce: str, **changes: Any) -> str:
+        """What is signed of a package's licence now."""
+        word = {
+            "status": package.status,
+            "message": package.message,
+            "sequence": package.sequence,
+        }
+        return self.sign_word(package.licence_id, nonce=nonce, **{**word, **changes})
+
     # The protocol -----------------------------------------------------------
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
+        routes = self._routes()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            squat = None
+            if scope["type"] == "http" and scope["path"].startswith("/api/v1/"):
+                squat = self.squatter and self.squatter(Request(scope))
+            await (squat or routes)(scope, receive, send)
+
+        return app
+
+    def _routes(self) -> Starlette:
         return Starlette(
             routes=[
                 Route("/.well-known/geobuk.json", self._shop_document),
@@ -179,6 +240,7 @@ class FakeShop:
                 Route("/oauth/token", self._token, methods=["POST"]),
                 Route("/api/v1/me", self._me),
                 Route("/api/v1/device", self._forget, methods=["DELETE"]),
+                Route("/api/v1/device/status", self._device_status),
                 Route("/api/v1/devices", self._devices),
                 Route("/api/v1/devices/{device}", self._remove, methods=["DELETE"]),
                 Route("/api/v1/library", self._library),
@@ -186,6 +248,7 @@ class FakeShop:
                 Route("/api/v1/packages/{package}/torrent", self._torrent),
                 Route("/api/v1/packages/{package}/licence", self._licence, methods=["POST"]),
                 Route("/api/v1/licences/{licence}/status", self._status),
+                Route("/api/v1/licences/{licence}/lease", self._lease, methods=["POST"]),
                 Route("/api/v1/progress", self._progress, methods=["PUT"]),
                 Route("/announce/{token}", self._announce),
                 WebSocketRoute("/ws/seeder/", self._socket),
@@ -269,7 +332,9 @@ class FakeShop:
             }
         )
 
-    def _refusal(self, request: Request | WebSocket) -> Response | None:
+    def _refusal(
+        self, request: Request | WebSocket, *, proof_is_enough: bool = False
+    ) -> Response | None:
         """The 401 or the failure that a call gets, or None where it is good."""
         if isinstance(request, Request):
             self.calls.append(f"{request.method} {request.url.path}")
@@ -277,6 +342,12 @@ class FakeShop:
                 status = self.failing.pop(0)
                 if status:
                     return _error(status, "trouble", "The shop has trouble.")
+        if proof_is_enough and "authorization" not in request.headers:
+            try:
+                known = self._proof(request).thumbprint in self.devices
+            except DrmError as error:
+                return _error(401, "invalid_proof", str(error))
+            return None if known else _error(401, "invalid_proof", "An unknown key.")
         token = request.headers.get("authorization", "").removeprefix("DPoP ")
         if token not in self.access:
             return _error(401, "invalid_token", "The token is not known.")
@@ -351,6 +422,9 @@ class FakeShop:
                 for e in package.entries
             ],
             "purchased_at": "2026-11-25T00:00:00Z",
+            "kind": package.kind,
+            "rights": (package.rights or Rights(play=True, save=package.may_save)).to_claims(),
+            "expires": self.expires.isoformat() if self.expires else None,
         }
 
     def _package(self, request: Request) -> FakePackage | None:
@@ -376,25 +450,53 @@ class FakeShop:
         if package.state != "active":
             return _error(404, "not_found", "There is no such package in your library.")
         device = self.devices[self.licence_for or self._owner(request)]
+        licence_id = f"licence-{package.id[:8]}"
         licence = self.make_licence(package, device)
-        return JSONResponse({"licence": licence, "id": f"licence-{package.id[:8]}"})
+        if package.rights is not None:
+            thumbprint = device.identity_public.thumbprint
+            licence = self.leases.issued(licence_id, thumbprint, licence)
+        return JSONResponse({"licence": licence, "id": licence_id})
 
-    async def _status(self, request: Request) -> Response:
+    async def _lease(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
         licence = request.path_params["licence"]
         package = next(p for p in self.packages.values() if licence == f"licence-{p.id[:8]}")
-        status = sign_status(
-            issuer=self.issuer,
-            kid=self.issuer.public.thumbprint,
+        if package.state != "active" or package.rights is None:
+            return _error(404, "licence_not_found", "There is no such licence.")
+        lease = self.leases.lease(
+            await request.json(),
             licence_id=licence,
-            status=package.status,
-            message=package.message,
+            device=self.devices[self._owner(request)],
+            rights=package.rights,
+            key=package.key,
+            issuer=self.issuer,
             now=self.now(),
-            updated=self.now(),
-            nonce=request.query_params["nonce"],
         )
-        return JSONResponse({"status": status})
+        return JSONResponse({"lease": lease})
+
+    async def _status(self, request: Request) -> Response:
+        if refusal := self._refusal(request, proof_is_enough=True):
+            return refusal
+        licence = request.path_params["licence"]
+        package = next((p for p in self.packages.values() if p.licence_id == licence), None)
+        if package is None:
+            return _error(404, "licence_not_found", "There is no such licence.")
+        return JSONResponse({"status": self.word_on(package, nonce=request.query_params["nonce"])})
+
+    async def _device_status(self, request: Request) -> Response:
+        if refusal := self._refusal(request, proof_is_enough=True):
+            return refusal
+        [thumbprint] = [t for t in self.devices if t == thumbprint_of(request)]
+        removed = thumbprint in self.removed
+        word = self.sign_word(
+            device_id(thumbprint),
+            nonce=request.query_params["nonce"],
+            status="revoked" if removed else "active",
+            reason="device_removed" if removed else "",
+            sequence=self.device_sequence,
+        )
+        return JSONResponse({"status": word})
 
     async def _progress(self, request: Request) -> Response:
         if refusal := self._refusal(request):
@@ -421,6 +523,12 @@ class FakeShop:
                 pass
         finally:
             self.sockets.remove(socket)
+
+
+def thumbprint_of(request: Request) -> str:
+    """Whose key signed the proof of a call, unchecked."""
+    header = json.loads(from_b64u(request.headers["dpop"].partition(".")[0]))
+    return IdentityPublicKey.from_jwk(header["jwk"]).thumbprint
 
 
 def _error(status: int, code: str, message: str) -> Response:

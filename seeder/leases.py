@@ -1,0 +1,220 @@
+"""Leases of licences that end: fetched, kept in the device's record, and decided with.
+
+A lease lies in the record (seeder.records) with the plays begun under it, so a power cut or a
+copied file parts neither from the other. While the shop is away the lease that is held goes
+on until its end and grace; a shop that answers wrongly takes nothing away.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from urllib.parse import quote
+
+from drm.decision import Clock, Decision, Usage, decide
+from drm.errors import DrmError
+from drm.lease import Lease
+from drm.licence import LicenceClaims
+from drm.rights import Action, Rights
+from drm.status import Status
+from seeder.client import ShopClient
+from seeder.config import ShopFolder
+from seeder.device import DeviceKeys
+from seeder.errors import LicenceRefusedError, SeederError, ShopAnswerError
+from seeder.records import LicenceRecord, Record, Records
+from seeder.shops import Shop
+from seeder.trust import certified_lease
+
+__all__ = ["HeldLicence", "Leases", "Terms", "fetch_lease", "half_gone"]
+
+NOT_OURS = (
+    "The shop sent a lease that is not this device's answer to this question, signed by its "
+    "keys, so it was not used. Try again later, and tell the shop if it stays so."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLicence:
+    """A licence that was read: what it says, and the JWS."""
+
+    claims: LicenceClaims
+    jws: str
+
+    @property
+    def leased(self) -> bool:
+        return self.claims.rights.lease is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a licence is decided with besides itself; for a perpetual one nothing matters."""
+
+    now: datetime
+    lease: Lease | None = None
+    usage: Usage = field(default_factory=Usage)
+    high_water: datetime | None = None
+
+
+def half_gone(lease: Lease, now: datetime) -> bool:
+    """Whether less than half of the lease is left, so that it is time for the next one."""
+    return now - lease.issued_at >= (lease.expires - lease.issued_at) / 2
+
+
+def fetch_lease(
+    client: ShopClient, device: DeviceKeys, held: HeldLicence, known: LicenceRecord | None
+) -> tuple[str, Lease]:
+    """Ask the shop for a lease and verify it; `known` is what this device reports of its playing.
+
+    Raises LicenceRefusedError (bad_signature) for one that answers another question, or the
+    ShopError of the call.
+    """
+    nonce = secrets.token_urlsafe(24)
+    told = {
+        "nonce": nonce,
+        "counter": known.counter if known else 0,
+        "first_play": _to_the_minute(known.first_play) if known else None,
+        "plays": known.plays if known else 0,
+    }
+    path = f"/licences/{quote(held.claims.licence_id, safe='')}/lease"
+    jws = client.ask("POST", path, json=told).get("lease")
+    if not isinstance(jws, str):
+        raise ShopAnswerError("The shop's answer lacks its lease. Try again later.")
+    try:
+        lease = certified_lease(
+            jws, client.shop, licence=held.jws, device=device.thumbprint, nonce=nonce
+        )
+    except DrmError as error:
+        raise LicenceRefusedError(NOT_OURS, code="bad_signature") from error
+    return jws, lease
+
+
+def _to_the_minute(moment: datetime | None) -> int | None:
+    """Seconds since 1970, coarse on purpose: the shop need not know when exactly."""
+    return None if moment is None else int(moment.timestamp()) // 60 * 60
+
+
+class Leases:
+    """The leases of one device at one shop."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        folder: ShopFolder,
+        device: DeviceKeys,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._shop = shop
+        self._device = device
+        self._clock = clock
+        self.records = Records(folder, device, clock=clock)
+
+    def terms(self, held: HeldLicence, record: Record | None = None) -> Terms:
+        """What to decide `held` with: of a perpetual licence no file is read, no clock asked."""
+        if held.claims.perpetual:
+            return Terms(now=self._clock())
+        record = record or self.records.read()
+        lease = self._lease(held, record)
+        seen = (record.high_water, held.claims.issued_at, lease.issued_at if lease else None)
+        return Terms(
+            now=self.records.now(),
+            lease=lease,
+            usage=record.usage(held.claims.licence_id),
+            high_water=max(moment for moment in seen if moment is not None),
+        )
+
+    def _lease(self, held: HeldLicence, record: Record) -> Lease | None:
+        known = record.licences.get(held.claims.licence_id)
+        if known is None or not held.leased:
+            return None
+        try:
+            return certified_lease(
+                known.lease,
+                self._shop,
+                licence=held.jws,
+                device=self._device.thumbprint,
+                nonce=None,
+            )
+        except DrmError:  # as after a licence that was issued anew
+            return None
+
+    def decide(
+        self,
+        action: Action,
+        held: HeldLicence,
+        *,
+        status: Status | None = None,
+        record: Record | None = None,
+        rights: Rights | None = None,
+    ) -> Decision:
+        """The answer of the one function (drm.decision), now, on this device.
+
+        `record` is the device's record where the caller has read it; `rights` are other ones
+        than the licence's.
+        """
+        terms = self.terms(held, record)
+        return decide(
+            action,
+            rights=rights or held.claims.rights,
+            not_before=held.claims.not_before,
+            expires=held.claims.expires,
+            lease=terms.lease,
+            status=status,
+            usage=terms.usage,
+            clock=Clock(now=terms.now, high_water=terms.high_water),
+        )
+
+    def due(self, held: HeldLicence) -> bool:
+        """Whether a new lease is worth a call now."""
+        if not held.leased:
+            return False
+        terms = self.terms(held)
+        if terms.lease is None or half_gone(terms.lease, terms.now):
+            return True
+        return self.decide("play", held).go_online
+
+    def renew(self, client: ShopClient, held: HeldLicence) -> Lease:
+        """Fetch a lease and keep it. Raises as `fetch_lease` does; what is held then stays."""
+        licence_id = held.claims.licence_id
+        asked = self.records.read().licences.get(licence_id)
+        jws, lease = fetch_lease(client, self._device, held, asked)
+        new = LicenceRecord(package=held.claims.package_id, lease=jws, counter=lease.counter)
+
+        def keep(record: Record) -> Record:
+            now = record.licences.get(licence_id)
+            if now is None:
+                return record.with_licence(licence_id, new)
+            if asked is not None and now.counter > max(asked.counter, lease.counter):
+                return record  # another process was faster, and later
+            told = asked.plays if asked and asked.counter == now.counter else 0
+            left = max(0, now.plays - told)
+            return record.with_licence(
+                licence_id, replace(new, first_play=now.first_play, plays=left)
+            )
+
+        self.records.believe(lease.issued_at, keep)
+        return lease
+
+    def refresh(self, client: ShopClient | None, held: HeldLicence) -> SeederError | None:
+        """Renew where it is due; the reason where that failed, with everything as it was."""
+        if client is None or not self.due(held):
+            return None
+        try:
+            self.renew(client, held)
+        except SeederError as error:
+            return error
+        return None
+
+    def drop(self, package: str) -> None:
+        """Forget the leases of a package: the shop has signed that it is withdrawn."""
+
+        def without(record: Record) -> Record:
+            for name, licence in record.licences.items():
+                if licence.package == package:
+                    record = record.with_licence(name, None)
+            return record
+
+        if any(one.package == package for one in self.records.read().licences.values()):
+            self.records.update(without)
