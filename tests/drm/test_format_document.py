@@ -17,10 +17,13 @@ from drm import (
     manifest,
     passphrase,
     proof,
+    recovery,
+    shares,
     signed,
     status,
     stream,
     surrender,
+    unlock,
 )
 
 TEXT = (Path(__file__).parents[2] / "docs" / "format-v1.md").read_text()
@@ -54,7 +57,14 @@ def test_labels_and_kinds_are_those_of_the_code() -> None:
     assert escrow.MAGIC.decode() in section("10")
     assert passphrase.MAGIC.decode() in section("10.1")
     assert len(manifest.STREAM_CONTEXT) == 16
-    for module in (manifest, licence, lease, status, issuer, proof):
+    assert unlock.INFO_LABEL.decode() in section("17.1")
+    assert unlock.COMMITMENT_LABEL.decode() in section("17.2")
+    for label in (recovery.IDENTITY_LABEL, recovery.SEALING_LABEL, recovery.CHECK_LABEL):
+        assert label.decode() in section("17.4")
+    assert f"`{recovery.ALPHABET}`" in section("17.4")
+    assert f"each of {recovery.GROUPS} groups" in section("17.4")
+    assert f"at most {shares.MAX_TRUSTEES}" in section("17.3")
+    for module in (manifest, licence, lease, status, issuer, proof, unlock, shares):
         assert f"`{module.KIND}`" in section("3.1")
 
 
@@ -84,6 +94,8 @@ def test_claims_are_those_of_the_code() -> None:
         ("7", status),
         ("8", issuer),
         ("13.1", lease),
+        ("17.1", unlock),
+        ("17.3", shares),
     ):
         assert _claims_told(number) == set(module.KNOWN) - {"crit"}, number
     assert _claims_told("15.1") == set(surrender.REQUEST_KNOWN) - {"crit"}
@@ -102,6 +114,6 @@ def _claims_told(number: str) -> set[str]:
 def test_every_promise_has_its_test() -> None:
     promises = re.findall(r"^\| .* \| `(\w+\.py)::(\w+)` \|$", section("12"), re.MULTILINE)
 
-    assert len(promises) == 16
+    assert len(promises) == 19
     for file, name in promises:
         assert f"def {name}(" in (Path(__file__).parent / file).read_text(), name

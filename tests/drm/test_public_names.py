@@ -26,7 +26,7 @@ NAMES = {
         "WindowOverError"
     ),
     "escrow": "MINIMUM_PASSPHRASE lock unlock",
-    "hpke": "seal unseal",
+    "hpke": "SharedSecret seal unseal",
     "issuer": (
         "IssuerCertificate Keyring RootChange find_issuer follow_roots sign_issuer_certificate "
         "sign_keyring sign_root_acceptance sign_root_change verify_issuer_certificate "
@@ -48,7 +48,9 @@ NAMES = {
     ),
     "passphrase": "MINIMUM_PASSPHRASE open_box seal_box",
     "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
+    "recovery": "GROUPS GROUP_SIZE RecoveryKey root_hint",
     "rights": "Action CRITICAL_RIGHTS LeaseTerms Rights decide",
+    "shares": "MAX_TRUSTEES Share combine read_share split",
     "signed": (
         "MAX_DOCUMENT_SIZE document_hash key_hint require_nonce require_version sign verify "
         "verify_own_key"
@@ -63,6 +65,10 @@ NAMES = {
         "verify_surrender verify_surrender_request"
     ),
     "trust": "is_retired judge",
+    "unlock": (
+        "Activation ActivationSecret Grant OpenedUnlock Unlock UnlockGrant open_unlock "
+        "read_activation read_unlock sign_unlock write_activation"
+    ),
     "wrapping": "DeviceKeys bound_info unwrap_from wrap_into",
 }
 
