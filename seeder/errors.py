@@ -12,6 +12,9 @@
     - NotEnoughSpaceError     a download would not fit on the disk
     - UnsafeNameError         a name that must not become part of a path
     - DamagedFileError        a file that cannot be made anew by itself cannot be read
+    - KeyStoreError           the place of this device's keys cannot be used just now
+    - PassphraseNeededError   keys lie under a passphrase, and nobody can type it
+    - WrongPassphraseError    another passphrase than that of the keys
     - AlreadyRunningError     another seeder holds this folder
   + ShopError                 what the shop is or says
     - InsecureAddressError    an address that would carry a login in the clear, or is none
@@ -20,6 +23,7 @@
     - ShopAnswerError         the answer does not follow the protocol
     - ShopRefusedError        the shop says no; `code` and sentence are the shop's
     - NotLoggedInError        there is no login, or it has ended
+    - KeysLostError           the key store no longer holds this device's keys
     - DeviceRemovedError      the device was removed from the account
     - LoginFailedError        the login was denied or took too long
   + ItemError                 what a command was asked to do
@@ -43,12 +47,15 @@ __all__ = [
     "InsecureAddressError",
     "ItemError",
     "ItemNotFoundError",
+    "KeyStoreError",
+    "KeysLostError",
     "LicenceRefusedError",
     "ListenError",
     "LoginFailedError",
     "NotCompleteError",
     "NotEnoughSpaceError",
     "NotLoggedInError",
+    "PassphraseNeededError",
     "RootKeyChangedError",
     "SeederError",
     "SessionClosedError",
@@ -64,6 +71,7 @@ __all__ = [
     "TorrentError",
     "UnknownTorrentError",
     "UnsafeNameError",
+    "WrongPassphraseError",
 ]
 
 
@@ -139,6 +147,24 @@ class DamagedFileError(StoreError):
     code = "damaged_file"
 
 
+class KeyStoreError(StoreError):
+    """The place of this device's keys cannot be used just now; the keys may well be there."""
+
+    code = "key_store"
+
+
+class PassphraseNeededError(StoreError):
+    """The keys lie under a passphrase, and nobody is here to type it."""
+
+    code = "passphrase_needed"
+
+
+class WrongPassphraseError(StoreError):
+    """Another passphrase than the one that the keys lie under."""
+
+    code = "wrong_passphrase"
+
+
 class AlreadyRunningError(StoreError):
     """Another seeder holds this folder."""
 
@@ -188,6 +214,19 @@ class NotLoggedInError(ShopError):
     """There is no login at the shop, or it has ended."""
 
     code = "not_logged_in"
+
+
+class KeysLostError(ShopError):
+    """The key store answers, and no longer holds this device's keys."""
+
+    code = "keys_lost"
+
+    def __init__(
+        self,
+        message: str = "This system's key store no longer holds the keys of this device. Log in "
+        "again to make new ones: geobuk login URL. What you bought stays yours.",
+    ) -> None:
+        super().__init__(message)
 
 
 class DeviceRemovedError(ShopError):

@@ -17,7 +17,7 @@ import httpx
 from drm.proof import create_proof
 from seeder.client import fetch_shop, make_http, read_error
 from seeder.config import Home, ShopFolder, check_shop_url, utc_now
-from seeder.device import DeviceKeys, make_device
+from seeder.device import DeviceKeys, KeyChoice, make_device
 from seeder.errors import LoginFailedError, ShopAnswerError, ShopRefusedError, ShopUnreachableError
 from seeder.shops import Shop, pin_shop
 from seeder.tokens import Tokens
@@ -95,6 +95,7 @@ def log_in(  # noqa: PLR0913 - the outer edges are handed in for tests
     name: str,
     show: Callable[[PendingLogin], None],
     suite: str = "",
+    keys: KeyChoice | None = None,
     transport: httpx.BaseTransport | None = None,
     clock: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
@@ -102,15 +103,17 @@ def log_in(  # noqa: PLR0913 - the outer edges are handed in for tests
     """Log this machine in to the shop at `url`; returns when a person approved it.
 
     `show` gets the code to type. `suite` is that of a new sealing key, the shop's choice
-    if empty. Nothing is stored that a failed login would leave
-    half-made: the pin and the keys stay, the tokens come last.
+    if empty; `keys` says where new keys lie, in a file if it says nothing. Nothing is
+    stored that a failed login would leave half-made: the pin and the keys stay, the
+    tokens come last.
     """
     site = check_shop_url(url)
     folder = home.shop(site)
     with make_http(site, transport) as http:
         shop = fetch_shop(site, http=http)
         pin_shop(folder, shop)
-        device = make_device(folder, name=name, suite=suite or shop.sealing_suite)
+        suite = suite or shop.sealing_suite
+        device = make_device(folder, name=name, suite=suite, choice=keys)
         code = _ask_for_code(shop, device, http=http, clock=clock)
         show(PendingLogin(shop, device, code))
         tokens = _poll(shop, device, code, http=http, clock=clock, sleep=sleep)

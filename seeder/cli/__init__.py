@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seeder.cli import account, items, playing, running
+from seeder.cli import account, items, keys, playing, running
 
 __all__ = ["app", "main"]
 
@@ -40,6 +40,7 @@ def _root(
 app.command("login")(account.login)
 app.command("logout")(account.logout)
 app.add_typer(account.devices, name="devices")
+app.add_typer(keys.keys, name="keys")
 app.command("library")(items.library)
 app.command("sync")(items.sync)
 app.command("status")(items.status)

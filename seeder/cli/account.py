@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seeder.cli.keys import KeysAt, KeysOption, NewKeysOption
 from seeder.cli.output import JsonOption, ShopOption, emit, reporting, say
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ def login(
     browser: Annotated[
         bool, typer.Option("--browser", help="Open the page for the code in the browser.")
     ] = False,
+    keys: KeysOption = KeysAt.AUTO,
+    new_keys: NewKeysOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Log this machine in to a shop, with a code that you type on the shop's page."""
     with reporting(as_json):
+        from seeder.cli.keys import choice_of_keys
         from seeder.config import Home
         from seeder.device import default_name
         from seeder.login import log_in
@@ -49,6 +53,7 @@ def login(
             name=name or default_name(),
             show=show,
             suite=os.environ.get("GEOBUK_SUITE", ""),
+            keys=choice_of_keys(keys, fresh=new_keys, as_json=as_json),
         )
         if as_json:
             emit({"shop": shop.site, "name": shop.name, "device": device.thumbprint})

@@ -38,6 +38,7 @@ def running(shop: FakeShop) -> Iterator[Running]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("GEOBUK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GEOBUK_KEYS", "file")  # never the key store of whoever runs the tests
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "160")
     return Home(tmp_path / "home")
