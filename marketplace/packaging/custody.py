@@ -143,7 +143,9 @@ def open_content_key_row(row: ContentKeyRow) -> ContentKey:
 
 
 def open_identity_row(row: SigningKey) -> IdentityKey:
-    """The signing key that a row keeps. Raises CustodyError."""
+    """The signing key that a row keeps. Raises CustodyError, also where it keeps none."""
+    if not row.has_private:
+        raise CustodyError(f"The private part of the {row} is kept offline, and not here.")
     return _of_row(row, lambda kept: open_identity(kept, kid=row.kid))
 
 

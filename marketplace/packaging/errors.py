@@ -20,6 +20,8 @@
     - UploadsUnfinishedError
     - SaveRequiredError        a file has no player here, and saving is not allowed
   + CustodyError               the shop's own keys are missing or unsafe: for the operator
+    - NoIssuerError            no key is certified to sign now: the offline root has to
+    - RootRefusedError         what came from the offline root does not belong here
   + SealingStoppedError        the worker was told to end; the job runs again
 """
 
@@ -34,9 +36,11 @@ __all__ = [
     "EmptyFileError",
     "FileTooLargeError",
     "NoFilesError",
+    "NoIssuerError",
     "NoSpaceError",
     "PackageNotFoundError",
     "QuotaError",
+    "RootRefusedError",
     "SaveRequiredError",
     "SealingRunningError",
     "SealingStoppedError",
@@ -110,6 +114,14 @@ class SaveRequiredError(InvalidError):
 
 class CustodyError(MarketplaceError):
     code = "custody"
+
+
+class NoIssuerError(CustodyError, ConflictError):
+    code = "no_issuer"
+
+
+class RootRefusedError(CustodyError):
+    code = "root_refused"
 
 
 class SealingStoppedError(MarketplaceError):

@@ -5,7 +5,17 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-__all__ = ["ContentKey", "Package", "PackageDraft", "PackageFile", "SigningKey", "Upload"]
+from marketplace.core.append_only import AppendOnlyModel
+
+__all__ = [
+    "ContentKey",
+    "Package",
+    "PackageDraft",
+    "PackageFile",
+    "RootDocument",
+    "SigningKey",
+    "Upload",
+]
 
 
 class PackageDraft(models.Model):
@@ -114,7 +124,10 @@ class ContentKey(models.Model):
 
 
 class SigningKey(models.Model):
-    """The shop's root key, or an issuer key that the root has signed; private part wrapped."""
+    """The shop's root key, or an issuer key: at work, made for later, or retired.
+
+    Of a root that is kept offline, and of a former one, only the public part lies here.
+    """
 
     class Role(models.TextChoices):
         ROOT = "root"
@@ -123,11 +136,20 @@ class SigningKey(models.Model):
     kid = models.CharField(primary_key=True, max_length=43, help_text="RFC 7638 thumbprint.")
     role = models.CharField(max_length=8, choices=Role)
     public_key = models.CharField(max_length=43, help_text="Ed25519, base64url.")
-    wrapped = models.BinaryField()
+    wrapped = models.BinaryField(default=b"", blank=True)
+    has_private = models.BooleanField(
+        default=True, help_text="Whether the private part lies here, wrapped."
+    )
     master = models.CharField(
         max_length=16, blank=True, help_text="Fingerprint of the master key that wraps it."
     )
-    certificate = models.TextField(blank=True, help_text="JWS of the root over an issuer key.")
+    certificate = models.TextField(
+        blank=True, help_text="JWS of the root over an issuer key; empty until it has signed."
+    )
+    starts_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on an issuer signs, until a later one starts."
+    )
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="The end of the certificate.")
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)
 
@@ -135,10 +157,36 @@ class SigningKey(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["role"],
-                condition=models.Q(retired_at__isnull=True),
-                name="packaging_one_current_key_per_role",
+                condition=models.Q(retired_at__isnull=True, role="root"),
+                name="packaging_one_current_root",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.role} key {self.kid[:8]}"
+
+
+class RootDocument(AppendOnlyModel):
+    """What a root of this shop signed, besides certificates; the newest of a kind counts."""
+
+    class Kind(models.TextChoices):
+        KEYRING = "keyring"
+        CHANGE = "change"
+        CHECKPOINT = "checkpoint"
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    root = models.CharField(max_length=43, help_text="Thumbprint of the root that signed.")
+    sequence = models.PositiveBigIntegerField(help_text="Of a checkpoint, the size of the log.")
+    jws = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "root", "sequence"], name="packaging_root_document_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sequence}"

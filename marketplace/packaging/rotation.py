@@ -11,10 +11,11 @@ killed anywhere and run again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from drm.custody import MasterKey, unwrap_key, unwrap_seed, wrap_key, wrap_seed
@@ -31,7 +32,7 @@ from marketplace.packaging.custody import (
     open_content_key,
     open_identity,
 )
-from marketplace.packaging.errors import CustodyError
+from marketplace.packaging.errors import CustodyError, NoIssuerError
 from marketplace.packaging.models import ContentKey, SigningKey
 from marketplace.packaging.signing import issuer
 
@@ -49,8 +50,7 @@ def rotate_master_key(*, say: Say, batch: int = BATCH) -> None:
     changed by the operator, who is told how. Raises CustodyError where a row opens with
     no key, or another rotation runs.
     """
-    # With a root there is a row that whoever wraps a key has to wait for.
-    issuer()
+    _begin_custody()
     with _alone():
         keys = master_keys()
         if len(keys) == 1 and keys_come_from_the_environment():
@@ -72,7 +72,7 @@ def rotate_master_key(*, say: Say, batch: int = BATCH) -> None:
 
 def finish_rotation(*, say: Say, batch: int = BATCH) -> None:
     """Drop the old keys, once every row was opened with the new one. Raises CustodyError."""
-    issuer()
+    _begin_custody()
     with _alone():
         keys = master_keys()
         if len(keys) == 1:
@@ -84,7 +84,7 @@ def finish_rotation(*, say: Say, batch: int = BATCH) -> None:
         with transaction.atomic():
             # Nobody wraps while this is held, and who wrapped before is seen here.
             hold_custody()
-            if any(model.objects.exclude(master=keys[0].fingerprint).exists() for model in _MODELS):
+            if any(_kept(m).exclude(master=keys[0].fingerprint).exists() for m in _MODELS):
                 raise CustodyError(
                     _("A key came in under the old master key meanwhile. Run this again.")
                 )
@@ -94,6 +94,19 @@ def finish_rotation(*, say: Say, batch: int = BATCH) -> None:
             say(_("Dropping the old key."))
             _write(keys[:1])
     say(_("The old key is gone from the key file; older backups still hold it."))
+
+
+def _begin_custody() -> None:
+    # With a root there is a row that whoever wraps a key has to wait for.
+    with suppress(NoIssuerError):
+        issuer()
+
+
+def _kept(model: type[Row]) -> QuerySet[Any]:
+    """The rows that keep a secret: of an offline root only the public part is here."""
+    if model is SigningKey:
+        return SigningKey.objects.filter(has_private=True)
+    return model.objects.all()
 
 
 @contextmanager
@@ -114,7 +127,7 @@ def _write(keys: Sequence[MasterKey]) -> None:
 def _wrap_all(master: MasterKey, *, say: Say, batch: int) -> None:
     """Wrap anew what is under another key. Raises CustodyError at a row that opens with none."""
     for model in _MODELS:
-        waiting = model.objects.exclude(master=master.fingerprint).order_by("pk")
+        waiting = _kept(model).exclude(master=master.fingerprint).order_by("pk")
         names: list[Any] = list(waiting.values_list("pk", flat=True))
         for start in range(0, len(names), batch):
             with transaction.atomic():
@@ -142,7 +155,7 @@ def _wrapped_anew(row: Row, master: MasterKey) -> Wrapped:
 
 def _require_all_open(master: MasterKey) -> None:
     for model in _MODELS:
-        for row in model.objects.order_by("pk").iterator():
+        for row in _kept(model).order_by("pk").iterator():
             unwrap = unwrap_key if isinstance(row, ContentKey) else unwrap_seed
             try:
                 unwrap(bytes(row.wrapped), master=master, context=_context(row).encode())

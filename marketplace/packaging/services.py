@@ -21,12 +21,26 @@ from marketplace.packaging.escrow import (
     unlock_master_key,
 )
 from marketplace.packaging.files import UploadFile, upload_path
+from marketplace.packaging.keyrings import (
+    checkpoint,
+    current_root,
+    keyring,
+    root_changes,
+    sign_own_checkpoint,
+)
 from marketplace.packaging.media import HEAD_SIZE
 from marketplace.packaging.models import ContentKey as ContentKeyRow
 from marketplace.packaging.models import PackageDraft, Upload
 from marketplace.packaging.rotation import finish_rotation, rotate_master_key
 from marketplace.packaging.sealing import fail_draft, queue_sealing, report_stage, seal_draft
-from marketplace.packaging.signing import issuer, issuer_public, shop_document_keys
+from marketplace.packaging.signing import (
+    certified_until,
+    issuer,
+    issuer_certificate,
+    issuer_public,
+    shop_document_keys,
+    warn_of_end,
+)
 from marketplace.packaging.store import file_name, mending_mark, package_folder, read_layers
 from marketplace.packaging.types import Issuer
 from marketplace.packaging.uploads import (
@@ -41,8 +55,11 @@ from marketplace.packaging.uploads import (
 __all__ = [
     "Issuer",
     "add_file",
+    "certified_until",
+    "checkpoint",
     "content_key",
     "create_draft",
+    "current_root",
     "delete_draft",
     "fail_draft",
     "fingerprint_of_box",
@@ -50,7 +67,9 @@ __all__ = [
     "is_mending",
     "is_whole",
     "issuer",
+    "issuer_certificate",
     "issuer_public",
+    "keyring",
     "lock_master_key",
     "manifest",
     "master_key_fingerprint",
@@ -59,13 +78,16 @@ __all__ = [
     "queue_sealing",
     "remove_upload",
     "report_stage",
+    "root_changes",
     "rotate_master_key",
     "seal_draft",
     "set_mending",
     "shop_document_keys",
+    "sign_own_checkpoint",
     "store_folder",
     "sweep_uploads",
     "unlock_master_key",
+    "warn_of_end",
 ]
 
 PIECE = 1024**2
