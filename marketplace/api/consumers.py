@@ -21,7 +21,7 @@ from marketplace.messaging.services import user_group
 __all__ = ["SeederConsumer"]
 
 NOT_AUTHORISED = 4401
-FOR_SEEDERS = {"library.changed", "licence.revoked"}
+FOR_SEEDERS = {"library.changed", "licence.changed", "licence.revoked", "handover.requested"}
 
 
 class SeederConsumer(AsyncJsonWebsocketConsumer):

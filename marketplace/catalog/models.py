@@ -8,10 +8,11 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.catalog.names import small_name
+from marketplace.catalog.version_models import ListingVersion
 from marketplace.core.money import Money
 from marketplace.packaging.models import Package, PackageDraft
 
-__all__ = ["Category", "Listing", "Tag"]
+__all__ = ["Category", "Listing", "ListingVersion", "Tag"]
 
 
 class Category(models.Model):
@@ -65,7 +66,22 @@ class Listing(models.Model):
     price_minor = models.PositiveBigIntegerField(help_text="Minor units; 0 is free.")
     currency = models.CharField(max_length=3)
     may_save = models.BooleanField(default=False, help_text="The buyer may save the files.")
+    rental_hours = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of a rental: hours to watch, from the first play on."
+    )
+    start_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of a rental: days to begin watching."
+    )
+    plays = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of a rental: how often it may be played."
+    )
+    lend_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The longest loan. Empty: it cannot be lent."
+    )
+    transferable = models.BooleanField(default=False, help_text="May be passed on, also opened.")
+    giftable = models.BooleanField(default=False, help_text="May be given away unopened.")
     status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
+    # Both of the newest version that is out; before the first is, of that one.
     draft = models.OneToOneField(PackageDraft, on_delete=models.PROTECT, related_name="listing")
     package = models.OneToOneField(
         Package, on_delete=models.PROTECT, null=True, blank=True, related_name="listing"
@@ -83,6 +99,13 @@ class Listing(models.Model):
                 condition=~models.Q(status="on_sale")
                 | models.Q(published_at__isnull=False, package__isnull=False),
             ),
+            models.CheckConstraint(
+                name="catalog_listing_rental_is_whole_and_plays_only",
+                condition=models.Q(
+                    rental_hours__isnull=True, start_days__isnull=True, plays__isnull=True
+                )
+                | models.Q(rental_hours__gt=0, start_days__gt=0, may_save=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -91,6 +114,10 @@ class Listing(models.Model):
     @property
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
+
+    @property
+    def is_rental(self) -> bool:
+        return self.rental_hours is not None
 
     @property
     def cover_url(self) -> str:

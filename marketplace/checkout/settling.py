@@ -19,6 +19,7 @@ from marketplace.checkout.mails import mail_receipt, mail_refund, mail_restored
 from marketplace.checkout.types import Reconciled
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing import services as licensing
+from marketplace.licensing.types import Entitlement
 from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
 from marketplace.orders.errors import LiveOrderExistsError
@@ -80,15 +81,22 @@ def _check_price(order: Order, outcome: PaymentOutcome) -> None:
 def fulfil(order_id: uuid.UUID, *, now: dt.datetime) -> None:
     """Give what a paid order is for, and send the receipt; in the transaction that paid it."""
     order = order_queries.order_by_id(order_id)
-    licensing.grant(
+    _grant(order, now=now)
+    mail_receipt(order)
+
+
+def _grant(order: Order, *, now: dt.datetime) -> Entitlement:
+    days = order.start_days
+    return licensing.grant(
         user=order.buyer,
         listing_id=order.listing_id,
         package_id=order.package_id,
         order_id=order.pk,
-        rights={"play": True, "save": order.may_save},
+        rights=order.rights,
+        kind="rental" if order.is_rental else "purchase",
+        start_by=None if days is None else now + dt.timedelta(days=days),
         now=now,
     )
-    mail_receipt(order)
 
 
 def _refund(order: Order, *, now: dt.datetime) -> None:
@@ -105,14 +113,7 @@ def _take_refund_back(order: Order, outcome: PaymentOutcome, *, now: dt.datetime
     if not outcome.refund_failed:
         return
     orders.reinstate(order_id=order.pk)
-    entitlement = licensing.grant(
-        user=order.buyer,
-        listing_id=order.listing_id,
-        package_id=order.package_id,
-        order_id=order.pk,
-        rights={"play": True, "save": order.may_save},
-        now=now,
-    )
+    entitlement = _grant(order, now=now)
     licensing.restore(order_id=order.pk, cause=f"refund-failed:{now.isoformat()}", now=now)
     logger.warning("a refund of order %s came back; %s stands again", order.number, entitlement)
     mail_restored(order_queries.order_by_id(order.pk))

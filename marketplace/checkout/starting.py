@@ -16,6 +16,7 @@ from marketplace.catalog.types import Listing
 from marketplace.checkout.errors import TermsChangedError, WithdrawnError
 from marketplace.checkout.settling import fulfil, settle_order
 from marketplace.checkout.types import Started
+from marketplace.licensing import queries as licensing
 from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
 from marketplace.orders.errors import AlreadyOwnedError
@@ -66,6 +67,7 @@ def start_checkout(
     except WithdrawnError:
         _close_pending(buyer, listing_id, now=now)
         raise
+    _release_spent(buyer, listing_id, now=now)
     for _attempt in range(_ATTEMPTS):
         order = orders.open_order(buyer=buyer, listing_id=listing_id, language=language)
         if order_queries.terms_of(order) != order_queries.terms_of(listing):
@@ -88,6 +90,13 @@ def start_checkout(
             orders.mark_expired(order_id=order.pk)
             raise
     raise TermsChangedError(_("This listing is changing right now. Try again in a moment."))
+
+
+def _release_spent(buyer: User, listing_id: uuid.UUID, *, now: dt.datetime) -> None:
+    """A rental that is over, or what was passed on, does not keep its buyer from a new one."""
+    order = order_queries.live_order(buyer, listing_id)
+    if order is not None and order.state == _State.PAID and licensing.is_spent(order.pk, now=now):
+        orders.mark_spent(order_id=order.pk)
 
 
 def _check_seen(listing: Listing, seen: str) -> None:

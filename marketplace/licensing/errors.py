@@ -6,7 +6,8 @@
     - LicenceNotFoundError       no such licence, or not of this device
     - ProofNotReadyError         no signed head of the audit log covers it yet
   + NotAllowedError
-    - EntitlementRevokedError    it was yours, and was taken back
+    - EntitlementRevokedError    it was yours, and was taken back or passed on
+    - EntitlementOverError       it was yours for a time, which is over
   + ConflictError
     - EntitlementConflictError   an order that already granted something else
     - TransitionError            an event that this state does not know
@@ -20,6 +21,7 @@ from marketplace.core.errors import ConflictError, NotAllowedError, NotFoundErro
 __all__ = [
     "EntitlementConflictError",
     "EntitlementNotFoundError",
+    "EntitlementOverError",
     "EntitlementRevokedError",
     "KeyCommitmentError",
     "LicenceNotFoundError",
@@ -42,6 +44,10 @@ class ProofNotReadyError(NotFoundError):
 
 class EntitlementRevokedError(NotAllowedError):
     code = "revoked"
+
+
+class EntitlementOverError(NotAllowedError):
+    code = "expired"
 
 
 class EntitlementConflictError(ConflictError):

@@ -23,9 +23,20 @@ class Entitlement(models.Model):
     changes it, in one transaction.
     """
 
+    class Kind(models.TextChoices):
+        PURCHASE = "purchase"
+        RENTAL = "rental"
+        SUBSCRIPTION = "subscription"
+        LOAN = "loan"
+        GIFT = "gift"
+        TRANSFER = "transfer"
+
     class State(models.TextChoices):
         ACTIVE = "active"
         REVOKED = "revoked"
+        LENT = "lent"
+        TRANSFERRED = "transferred"
+        RETURNED = "returned"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -33,10 +44,32 @@ class Entitlement(models.Model):
     )
     listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="entitlements")
     package = models.ForeignKey(Package, on_delete=models.PROTECT, related_name="entitlements")
-    order_id = models.UUIDField(unique=True)
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.PURCHASE)
+    order_id = models.UUIDField(unique=True, null=True, blank=True)
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        help_text="What it was lent, given or transferred from.",
+    )
     rights = models.JSONField(help_text="As in the licence: {'play': true, 'save': false}.")
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField()
+    start_by = models.DateTimeField(
+        null=True, blank=True, help_text="Of a rental: the last moment to begin watching."
+    )
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on it opens nothing. Empty: it is for good."
+    )
+    first_play_at = models.DateTimeField(
+        null=True, blank=True, help_text="The earliest that any device told; it began the window."
+    )
+    plays_used = models.PositiveIntegerField(default=0, help_text="As the devices told.")
+    on_hold = models.BooleanField(
+        default=False, help_text="Its devices are giving it back: nothing new is issued on it."
+    )
     sequence = models.PositiveBigIntegerField(
         default=0, help_text="Grows with each event: of two signed words the higher counts."
     )
@@ -47,7 +80,15 @@ class Entitlement(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="licensing_entitlement_state_is_known",
-                condition=models.Q(state__in=["active", "revoked"]),
+                condition=models.Q(
+                    state__in=["active", "revoked", "lent", "transferred", "returned"]
+                ),
+            ),
+            models.CheckConstraint(
+                name="licensing_entitlement_kind_is_known",
+                condition=models.Q(
+                    kind__in=["purchase", "rental", "subscription", "loan", "gift", "transfer"]
+                ),
             ),
         ]
 
@@ -62,6 +103,11 @@ class EntitlementEvent(AppendOnlyModel):
         GRANTED = "granted"
         REFUNDED = "refunded"
         RESTORED = "restored"  # the refund came back from the buyer's bank
+        RECEIVED = "received"  # lent, given or transferred to its holder
+        LENT = "lent"
+        RETURNED = "returned"  # the end of a loan: for the borrower's and for the lender's own
+        TRANSFERRED = "transferred"  # also as a gift
+        EXTENDED = "extended"  # a subscription or a loan was renewed
 
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=16, choices=Kind)
@@ -73,7 +119,18 @@ class EntitlementEvent(AppendOnlyModel):
         constraints = [
             models.CheckConstraint(
                 name="licensing_event_kind_is_known",
-                condition=models.Q(kind__in=["granted", "refunded", "restored"]),
+                condition=models.Q(
+                    kind__in=[
+                        "granted",
+                        "refunded",
+                        "restored",
+                        "received",
+                        "lent",
+                        "returned",
+                        "transferred",
+                        "extended",
+                    ]
+                ),
             ),
         ]
 
@@ -90,11 +147,16 @@ class Licence(models.Model):
     jws = models.TextField()
     sealing_key = models.TextField(help_text="The device's key that it is sealed to, base64url.")
     issued_at = models.DateTimeField()
+    surrendered_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its device signed that it had deleted it."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["entitlement", "device"], name="licensing_one_licence_per_device"
+                fields=["entitlement", "device"],
+                condition=models.Q(surrendered_at__isnull=True),
+                name="licensing_one_licence_per_device",
             ),
         ]
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
-from marketplace.licensing.errors import EntitlementNotFoundError, EntitlementRevokedError
+from marketplace.core.errors import MarketplaceError
+from marketplace.licensing.errors import (
+    EntitlementNotFoundError,
+    EntitlementOverError,
+    EntitlementRevokedError,
+)
 from marketplace.licensing.models import Entitlement, EntitlementEvent
+from marketplace.licensing.terms import is_over, living, state_of
 from marketplace.licensing.types import LibraryFile, Purchase
 
 __all__ = [
     "entitled_packages",
     "entitlement_of",
     "is_entitled",
+    "is_spent",
     "library_of",
     "owns",
     "packages_of",
@@ -24,6 +32,7 @@ __all__ = [
 # A listing has one package, so far: every package is its listing's first version.
 _VERSION = 1
 _ACTIVE = Entitlement.State.ACTIVE
+_REVOKED = Entitlement.State.REVOKED
 
 
 def library_of(user: User) -> list[Purchase]:
@@ -39,53 +48,90 @@ def library_of(user: User) -> list[Purchase]:
 
 def owns(user: User, listing_id: uuid.UUID) -> bool:
     """Whether `user` has bought the listing and may open it."""
-    return Entitlement.objects.filter(
-        user_id=user.pk, listing_id=listing_id, state=_ACTIVE
-    ).exists()
+    now = timezone.now()
+    rows = Entitlement.objects.filter(living(now), user_id=user.pk, listing_id=listing_id)
+    return any(not is_over(entitlement, now) for entitlement in rows)
 
 
 def is_entitled(user_id: uuid.UUID, package_id: str) -> bool:
     """Whether the user may open the package now."""
-    return Entitlement.objects.filter(
-        user_id=user_id, package_id=package_id, state=_ACTIVE
-    ).exists()
+    return Entitlement.objects.filter(living(), user_id=user_id, package_id=package_id).exists()
 
 
 def packages_of(user: User) -> set[str]:
     """The ids of all packages that `user` may open now."""
-    rows = Entitlement.objects.filter(user_id=user.pk, state=_ACTIVE).order_by()
+    rows = Entitlement.objects.filter(living(), user_id=user.pk).order_by()
     return set(rows.values_list("package_id", flat=True))
 
 
 def entitled_packages() -> set[str]:
     """The ids of all packages that anyone may still open."""
-    rows = Entitlement.objects.filter(state=_ACTIVE).order_by()
+    rows = Entitlement.objects.filter(living()).order_by()
     return set(rows.values_list("package_id", flat=True).distinct())
 
 
-def entitlement_of(user: User, package_id: str, *, lock: bool = False) -> Entitlement:
+def entitlement_of(
+    user: User, package_id: str, *, lock: bool = False, now: dt.datetime | None = None
+) -> Entitlement:
     """By what `user` may open the package: whoever reads anything of a package asks here.
 
     Raises EntitlementNotFoundError where they never bought it (also where there is no such
-    package), EntitlementRevokedError where it was taken back. `lock` holds the row until
-    the running transaction ends.
+    package), EntitlementRevokedError where it was taken back or passed on,
+    EntitlementOverError where its time has run out. `lock` holds the row until the running
+    transaction ends.
     """
     rows = Entitlement.objects.select_for_update() if lock else Entitlement.objects.all()
     owned = rows.filter(user_id=user.pk, package_id=package_id)
     # Bought again after a refund, there are two: the living one counts.
-    entitlement = owned.filter(state=_ACTIVE).order_by("created_at", "pk").first()
-    if entitlement is not None:
-        return entitlement
-    if owned.exists():
-        raise EntitlementRevokedError(
-            _("This purchase was refunded, so it does not open any more. Buy it again to open it.")
-        )
-    raise EntitlementNotFoundError(_("There is no such purchase in your library."))
+    moment = now or timezone.now()
+    for entitlement in owned.filter(living(moment)).order_by("created_at", "pk"):
+        if not is_over(entitlement, moment):
+            return entitlement
+    last = owned.order_by("-created_at", "pk").first()
+    if last is None:
+        raise EntitlementNotFoundError(_("There is no such purchase in your library."))
+    refuse = _REFUSALS[Entitlement.State(last.state)]
+    raise refuse()
+
+
+def is_spent(order_id: uuid.UUID, *, now: dt.datetime) -> bool:
+    """Whether what the order gave is over or passed on, so that it may be ordered again."""
+    entitlement = Entitlement.objects.filter(order_id=order_id).first()
+    return entitlement is not None and state_of(entitlement, now) in ("expired", "transferred")
+
+
+def _refunded() -> MarketplaceError:
+    return EntitlementRevokedError(
+        _("This purchase was refunded, so it does not open any more. Buy it again to open it.")
+    )
+
+
+def _over() -> MarketplaceError:
+    return EntitlementOverError(_("Its time is over, so it does not open any more."))
+
+
+def _lent() -> MarketplaceError:
+    return EntitlementRevokedError(
+        _("You have lent this. It opens again when it comes back to you.")
+    )
+
+
+def _passed_on() -> MarketplaceError:
+    return EntitlementRevokedError(_("You have passed this on, so it does not open any more."))
+
+
+_REFUSALS = {
+    Entitlement.State.ACTIVE: _over,
+    Entitlement.State.LENT: _lent,
+    Entitlement.State.TRANSFERRED: _passed_on,
+    Entitlement.State.RETURNED: _over,
+    Entitlement.State.REVOKED: _refunded,
+}
 
 
 def _purchase(entitlement: Entitlement) -> Purchase:
     listing, package = entitlement.listing, entitlement.package
-    active = entitlement.state == _ACTIVE
+    state = state_of(entitlement, timezone.now())
     seller = getattr(listing.seller, "seller", None)
     return Purchase(
         entitlement_id=entitlement.pk,
@@ -100,7 +146,14 @@ def _purchase(entitlement: Entitlement) -> Purchase:
         on_sale=listing.status == listing.Status.ON_SALE,
         package_id=package.pk,
         version=_VERSION,
-        active=active,
+        active=state == _ACTIVE,
+        state=state,
+        kind=entitlement.kind,
+        rights=entitlement.rights,
+        start_by=entitlement.start_by if entitlement.first_play_at is None else None,
+        expires_at=entitlement.expires_at,
+        begun=entitlement.first_play_at is not None,
+        plays_left=_plays_left(entitlement),
         may_save=entitlement.rights.get("save") is True,
         size=package.sealed_size,
         files=tuple(
@@ -108,8 +161,13 @@ def _purchase(entitlement: Entitlement) -> Purchase:
             for file in package.files.all()
         ),
         purchased_at=entitlement.created_at,
-        revoked_at=None if active else _ended_at(entitlement),
+        revoked_at=_ended_at(entitlement) if state == _REVOKED else None,
     )
+
+
+def _plays_left(entitlement: Entitlement) -> int | None:
+    most = entitlement.rights.get("play_count")
+    return None if most is None else max(0, most - entitlement.plays_used)
 
 
 def _ended_at(entitlement: Entitlement) -> dt.datetime | None:

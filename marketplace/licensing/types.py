@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["LibraryFile", "Purchase"]
+from marketplace.licensing.models import Entitlement
+
+__all__ = ["Entitlement", "LibraryFile", "Purchase"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,13 @@ class LibraryFile:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One entitlement with what a library shows of it. `size` is what a device downloads."""
+    """One entitlement with what a library shows of it. `size` is what a device downloads.
+
+    `state` is the holder's: as recorded, or “expired”. `start_by` is None once it has begun.
+    """
 
     entitlement_id: uuid.UUID
-    order_id: uuid.UUID
+    order_id: uuid.UUID | None
     listing_id: uuid.UUID
     title: str
     seller: str
@@ -36,6 +43,13 @@ class Purchase:
     package_id: str
     version: int
     active: bool
+    state: str
+    kind: str
+    rights: Mapping[str, Any]
+    start_by: dt.datetime | None
+    expires_at: dt.datetime | None
+    begun: bool
+    plays_left: int | None
     may_save: bool
     size: int
     files: tuple[LibraryFile, ...]

@@ -22,8 +22,8 @@ class OrderAdmin(ModelAdmin):
     search_fields = ["number", "title", "buyer__email"]
     list_select_related = ["buyer"]
     fields = [
-        "number", "buyer", "listing", "package", "title", "price_shown", "may_save", "language",
-        "state", "created_at", "paid_at", "refunded_at", "refund_link",
+        "number", "buyer", "listing", "package", "title", "price_shown", "rights",
+        "start_days", "language", "state", "spent", "created_at", "paid_at", "refunded_at", "refund_link",
     ]  # fmt: skip
     readonly_fields = fields
 

@@ -31,7 +31,13 @@ class Order(models.Model):
     title = models.CharField(max_length=200)
     price_minor = models.PositiveBigIntegerField()
     currency = models.CharField(max_length=3)
-    may_save = models.BooleanField()
+    rights = models.JSONField(help_text="What was agreed on, as in the licence.")
+    start_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of a rental: days to begin watching."
+    )
+    spent = models.BooleanField(
+        default=False, help_text="A rental that is over: its buyer may order it again."
+    )
     language = models.CharField(max_length=10, default="en", help_text="Of the buyer's mail.")
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -43,7 +49,7 @@ class Order(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["buyer", "listing"],
-                condition=models.Q(state__in=["pending", "paid"]),
+                condition=models.Q(state__in=["pending", "paid"], spent=False),
                 name="orders_one_live_order_per_buyer_and_listing",
             ),
             models.CheckConstraint(
@@ -55,6 +61,14 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def may_save(self) -> bool:
+        return self.rights.get("save") is True
+
+    @property
+    def is_rental(self) -> bool:
+        return "play_window" in self.rights
 
     @property
     def price(self) -> Money:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from marketplace.accounts.types import User
+from marketplace.catalog.terms import rights_of
 from marketplace.catalog.types import Listing
 from marketplace.orders.errors import OrderNotFoundError
 from marketplace.orders.models import Order
@@ -48,12 +49,12 @@ def order_by_id(order_id: uuid.UUID) -> Order:
 
 
 def live_order(buyer: User, listing_id: uuid.UUID) -> Order | None:
-    """The pending or paid order of `buyer` for a listing; there is at most one."""
-    return (
-        _with_all()
-        .filter(buyer_id=buyer.pk, listing_id=listing_id, state__in=[_State.PENDING, _State.PAID])
-        .first()
-    )
+    """The pending or paid order of `buyer` for a listing; there is at most one.
+
+    A rental that is over is none.
+    """
+    live = {"state__in": [_State.PENDING, _State.PAID], "spent": False}
+    return _with_all().filter(buyer_id=buyer.pk, listing_id=listing_id, **live).first()
 
 
 def sales_of(seller: User) -> QuerySet[Order]:
@@ -80,7 +81,8 @@ def stale_orders(*, before: dt.datetime) -> list[uuid.UUID]:
 def terms_of(subject: Order | Listing) -> Terms:
     """What an order fixed, or what a listing offers now."""
     assert subject.package_id is not None, "a listing on sale has a package"
-    return Terms(subject.package_id, subject.price, subject.may_save)
+    rights = subject.rights if isinstance(subject, Order) else rights_of(subject)
+    return Terms(subject.package_id, subject.price, rights, subject.start_days)
 
 
 def _with_all() -> QuerySet[Order]:

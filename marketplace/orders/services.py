@@ -35,6 +35,7 @@ __all__ = [
     "mark_expired",
     "mark_paid",
     "mark_refunded",
+    "mark_spent",
     "open_order",
     "reinstate",
 ]
@@ -77,7 +78,8 @@ def _create(buyer: User, listing: Listing, language: str) -> Order | None:
                 title=listing.title,
                 price_minor=terms.price.minor,
                 currency=terms.price.currency,
-                may_save=terms.may_save,
+                rights=dict(terms.rights),
+                start_days=terms.start_days,
                 language=language,
             )
     except IntegrityError:
@@ -136,11 +138,21 @@ def reinstate(*, order_id: uuid.UUID) -> None:
     _revive(order)
 
 
+@transaction.atomic
+def mark_spent(*, order_id: uuid.UUID) -> None:
+    """What a paid order gave is over: its buyer may order the listing again."""
+    order = lock_order(order_id)
+    if order.state != _State.PAID:
+        raise OrderStateError(_("Only what was paid for can be over."))
+    order.spent = True
+    order.save(update_fields=["spent"])
+
+
 def _revive(order: Order) -> None:
     others = Order.objects.filter(
-        buyer_id=order.buyer_id, listing_id=order.listing_id, state__in=_LIVE
+        buyer_id=order.buyer_id, listing_id=order.listing_id, state__in=_LIVE, spent=False
     ).exclude(pk=order.pk)
-    if others.exists():
+    if others.exists() and not order.spent:
         raise LiveOrderExistsError(_("You have another order for this listing."))
     try:
         with transaction.atomic():

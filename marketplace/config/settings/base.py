@@ -6,6 +6,7 @@ is SQLite), uploads on their way, the sealed store, covers, and the keys.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,12 @@ ACCOUNT_RATE_LIMITS = {"device_user_code": "10/5m/user,30/5m/ip", "device_begin"
 # How many devices an account may have at once, and how many new keys in any twelve months.
 DEVICE_LIMIT = int(os.environ.get("GEOBUK_DEVICES", "5"))
 DEVICE_KEYS_PER_YEAR = int(os.environ.get("GEOBUK_DEVICE_KEYS", "10"))
+# A lease of a rental, and how long a device that stays offline may still play after its end:
+# together the longest that a device keeps what was taken back.
+LEASE_DURATION = dt.timedelta(hours=int(os.environ.get("GEOBUK_LEASE_HOURS", "72")))
+LEASE_GRACE = dt.timedelta(hours=int(os.environ.get("GEOBUK_LEASE_GRACE_HOURS", "24")))
+if LEASE_DURATION.total_seconds() < 3600 or LEASE_GRACE.total_seconds() < 0:
+    raise ImproperlyConfigured("GEOBUK_LEASE_HOURS is at least 1, GEOBUK_LEASE_GRACE_HOURS 0")
 # How many proxies of ours stand in front: their X-Forwarded-For entries are believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GEOBUK_PROXIES", "0"))
 

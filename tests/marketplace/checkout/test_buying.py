@@ -13,6 +13,7 @@ from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Entitlement
 from marketplace.messaging.models import Event
 from marketplace.orders.models import Order
+from marketplace.orders.queries import terms_of
 from marketplace.payments.models import Payment
 from tests.marketplace.checkout.shopping import (
     begin,
@@ -99,7 +100,7 @@ def test_pressing_twice_makes_one_order_and_one_page(stripe: Emulator) -> None:
 def test_the_client_names_no_amount(stripe: Emulator) -> None:
     ada, listing = make_person(), sell()
     client = client_of(ada)
-    forged = f"{listing.package_id}:1:KRW:play"
+    forged = terms_of(listing).token.replace(":9900:", ":1:")
 
     refused = client.post(f"/buy/{listing.pk}/", {"seen": forged, "amount": "1", "price": "1"})
 
@@ -331,7 +332,7 @@ def test_the_receipt_is_in_the_buyers_language(stripe: Emulator) -> None:
 
     client.get(f"/buy/{listing.pk}/", headers={"Accept-Language": "ko"})
     order_before = Order.objects.count()
-    seen = f"{listing.package_id}:9900:KRW:play"
+    seen = terms_of(listing).token
     client.post(f"/buy/{listing.pk}/", {"seen": seen}, headers={"Accept-Language": "ko"})
 
     assert order_before == 0
@@ -347,7 +348,7 @@ def test_redirects_of_the_hosted_page_lead_back_to_where_the_buyer_came_from(
 
     pressed = client.post(
         f"/buy/{listing.pk}/",
-        {"seen": f"{listing.package_id}:9900:KRW:play"},
+        {"seen": terms_of(listing).token},
         headers={"Host": "localhost:8000"},
     )
     paid: httpx.Response = stripe.pay(pressed.headers["Location"])

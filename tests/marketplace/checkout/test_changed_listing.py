@@ -9,6 +9,7 @@ from marketplace.catalog.models import Listing
 from marketplace.checkout import services
 from marketplace.checkout.errors import TermsChangedError
 from marketplace.orders.models import Order
+from marketplace.orders.queries import terms_of
 from marketplace.payments.models import Payment
 from tests.marketplace.checkout.shopping import (
     begin,
@@ -28,7 +29,7 @@ def test_a_new_price_is_said_before_paying_and_the_old_page_is_closed(stripe: Em
     ada, listing = make_person(), sell()
     client = client_of(ada)
     old = begin(ada, listing)
-    stale = f"{listing.package_id}:9900:KRW:play"
+    stale = terms_of(listing).token
     reprice(listing, 12_000)
 
     surprised = press(client, listing, seen=stale)

@@ -16,6 +16,7 @@ from marketplace.checkout import services
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing.models import EntitlementEvent
 from marketplace.orders.models import Order
+from marketplace.orders.queries import terms_of
 from marketplace.payments.models import Payment, Refund, StripeEvent
 from tests.marketplace.checkout.shopping import (
     begin,
@@ -71,7 +72,7 @@ def test_rivals_get_what_is_free_once(stripe: Emulator) -> None:
         return services.start_checkout(
             buyer=ada,
             listing_id=listing.pk,
-            seen=f"{listing.package_id}:0:KRW:play",
+            seen=terms_of(listing).token,
             site="http://shop.test",
             language="en",
             now=timezone.now(),

@@ -1,0 +1,45 @@
+"""Until when an entitlement lasts: the one place that says so, for rows and for queries."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import Q
+from django.utils import timezone
+
+from drm.rights import Rights
+from marketplace.licensing.models import Entitlement
+
+__all__ = ["is_over", "living", "rights_of", "state_of"]
+
+
+def rights_of(entitlement: Entitlement) -> Rights:
+    return Rights.from_claims(entitlement.rights)
+
+
+def is_over(entitlement: Entitlement, now: dt.datetime) -> bool:
+    """Whether its time has run out, or its plays; a refund is another matter."""
+    if entitlement.expires_at is not None and now >= entitlement.expires_at:
+        return True
+    start_by, begun = entitlement.start_by, entitlement.first_play_at is not None
+    if start_by is not None and not begun and now >= start_by:
+        return True
+    most = rights_of(entitlement).play_count
+    return most is not None and entitlement.plays_used >= most
+
+
+def state_of(entitlement: Entitlement, now: dt.datetime) -> str:
+    """The state that its holder sees: as recorded, or “expired”."""
+    active = entitlement.state == Entitlement.State.ACTIVE
+    return "expired" if active and is_over(entitlement, now) else str(entitlement.state)
+
+
+def living(now: dt.datetime | None = None) -> Q:
+    """Entitlements that open something now, as a condition of a query.
+
+    It does not count plays: who has used them up may still serve the ciphertext.
+    """
+    now = now or timezone.now()
+    in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    begun = Q(start_by__isnull=True) | Q(start_by__gt=now) | Q(first_play_at__isnull=False)
+    return Q(state=Entitlement.State.ACTIVE) & in_time & begun
