@@ -24,7 +24,7 @@ from drm.keys import ContentKey, IdentityKey
 from marketplace.core.keyfile import read_or_create_secret
 from marketplace.packaging.errors import CustodyError
 from marketplace.packaging.models import ContentKey as ContentKeyRow
-from marketplace.packaging.models import SigningKey
+from marketplace.packaging.models import Deposit, SigningKey
 
 __all__ = [
     "Wrapped",
@@ -35,16 +35,18 @@ __all__ = [
     "master_keys",
     "open_content_key",
     "open_content_key_row",
+    "open_deposit",
     "open_identity",
     "open_identity_row",
     "wrap_content_key",
+    "wrap_deposit",
     "wrap_identity",
 ]
 
 VARIABLE = "GEOBUK_MASTER_KEY"
 SIZE = 32  # bytes
 
-Row = ContentKeyRow | SigningKey
+Row = ContentKeyRow | SigningKey | Deposit
 Key = TypeVar("Key")
 
 
@@ -147,6 +149,16 @@ def open_identity_row(row: SigningKey) -> IdentityKey:
     if not row.has_private:
         raise CustodyError(f"The private part of the {row} is kept offline, and not here.")
     return _of_row(row, lambda kept: open_identity(kept, kid=row.kid))
+
+
+def wrap_deposit(secret: bytes, *, context: str) -> Wrapped:
+    """What to keep of another app's 32 bytes, in the transaction that writes the row."""
+    return wrap_identity(IdentityKey(secret), kid=context)
+
+
+def open_deposit(row: Deposit) -> bytes:
+    """Undo `wrap_deposit`. Raises CustodyError."""
+    return _of_row(row, lambda kept: open_identity(kept, kid=row.custody_context).to_bytes())
 
 
 def _of_row(row: Row, opened: Callable[[Wrapped], Key]) -> Key:

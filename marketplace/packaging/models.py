@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +10,7 @@ from marketplace.core.append_only import AppendOnlyModel
 
 __all__ = [
     "ContentKey",
+    "Deposit",
     "Package",
     "PackageDraft",
     "PackageFile",
@@ -121,6 +123,29 @@ class ContentKey(models.Model):
 
     def __str__(self) -> str:
         return f"content key of {self.package_id[:12]}"
+
+
+class Deposit(models.Model):
+    """A secret of 32 bytes that another app keeps in custody, in a table of its own.
+
+    A table that inherits from this is wrapped anew with the others when the master key is
+    replaced: the rotation asks for the subclasses, and so knows no app above this one.
+    """
+
+    wrapped = models.BinaryField()
+    master = models.CharField(
+        max_length=16, blank=True, help_text="Fingerprint of the master key that wraps it."
+    )
+
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def custody_context(self) -> str:
+        """Names the row: wrapped bytes of another one do not open in it."""
+        raise NotImplementedError
 
 
 class SigningKey(models.Model):

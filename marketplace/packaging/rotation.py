@@ -33,14 +33,13 @@ from marketplace.packaging.custody import (
     open_identity,
 )
 from marketplace.packaging.errors import CustodyError, NoIssuerError
-from marketplace.packaging.models import ContentKey, SigningKey
+from marketplace.packaging.models import ContentKey, Deposit, SigningKey
 from marketplace.packaging.signing import issuer
 
 __all__ = ["finish_rotation", "rotate_master_key"]
 
 BATCH = 100  # rows in one transaction: others wait for no more than these
 Say = Callable[[str], object]
-_MODELS: tuple[type[Row], ...] = (ContentKey, SigningKey)
 
 
 def rotate_master_key(*, say: Say, batch: int = BATCH) -> None:
@@ -84,7 +83,7 @@ def finish_rotation(*, say: Say, batch: int = BATCH) -> None:
         with transaction.atomic():
             # Nobody wraps while this is held, and who wrapped before is seen here.
             hold_custody()
-            if any(_kept(m).exclude(master=keys[0].fingerprint).exists() for m in _MODELS):
+            if any(_kept(m).exclude(master=keys[0].fingerprint).exists() for m in _models()):
                 raise CustodyError(
                     _("A key came in under the old master key meanwhile. Run this again.")
                 )
@@ -100,6 +99,11 @@ def _begin_custody() -> None:
     # With a root there is a row that whoever wraps a key has to wait for.
     with suppress(NoIssuerError):
         issuer()
+
+
+def _models() -> tuple[type[Row], ...]:
+    """The tables in custody, also those of apps above this one."""
+    return (ContentKey, SigningKey, *Deposit.__subclasses__())
 
 
 def _kept(model: type[Row]) -> QuerySet[Any]:
@@ -126,7 +130,7 @@ def _write(keys: Sequence[MasterKey]) -> None:
 
 def _wrap_all(master: MasterKey, *, say: Say, batch: int) -> None:
     """Wrap anew what is under another key. Raises CustodyError at a row that opens with none."""
-    for model in _MODELS:
+    for model in _models():
         waiting = _kept(model).exclude(master=master.fingerprint).order_by("pk")
         names: list[Any] = list(waiting.values_list("pk", flat=True))
         for start in range(0, len(names), batch):
@@ -154,7 +158,7 @@ def _wrapped_anew(row: Row, master: MasterKey) -> Wrapped:
 
 
 def _require_all_open(master: MasterKey) -> None:
-    for model in _MODELS:
+    for model in _models():
         for row in _kept(model).order_by("pk").iterator():
             unwrap = unwrap_key if isinstance(row, ContentKey) else unwrap_seed
             try:
@@ -164,6 +168,8 @@ def _require_all_open(master: MasterKey) -> None:
 
 
 def _context(row: Row) -> str:
+    if isinstance(row, Deposit):
+        return row.custody_context
     return row.package.seal_id if isinstance(row, ContentKey) else row.kid
 
 

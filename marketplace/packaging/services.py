@@ -12,7 +12,7 @@ from drm.manifest import Manifest, read_manifest
 from drm.signed import key_hint
 from marketplace.accounts.types import User
 from marketplace.packaging import queries
-from marketplace.packaging.custody import open_content_key_row
+from marketplace.packaging.custody import open_content_key_row, open_deposit, wrap_deposit
 from marketplace.packaging.errors import CustodyError
 from marketplace.packaging.escrow import (
     fingerprint_of_box,
@@ -74,6 +74,7 @@ __all__ = [
     "manifest",
     "master_key_fingerprint",
     "move_upload",
+    "open_deposit",
     "piece_layers",
     "queue_sealing",
     "remove_upload",
@@ -88,6 +89,7 @@ __all__ = [
     "sweep_uploads",
     "unlock_master_key",
     "warn_of_end",
+    "wrap_deposit",
 ]
 
 PIECE = 1024**2
