@@ -20,7 +20,7 @@ from drm.licence import LicenceClaims
 from drm.rights import Action, Rights
 from drm.status import Status
 from seeder.client import ShopClient
-from seeder.config import ShopFolder
+from seeder.config import ShopFolder, exclusive
 from seeder.device import DeviceKeys
 from seeder.errors import LicenceRefusedError, SeederError, ShopAnswerError
 from seeder.records import LicenceRecord, Record, Records
@@ -109,6 +109,7 @@ class Leases:
         self._shop = shop
         self._device = device
         self._clock = clock
+        self._lock = folder.path / "leases.lock"
         self.records = Records(folder, device, clock=clock)
 
     def terms(self, held: HeldLicence, record: Record | None = None) -> Terms:
@@ -148,11 +149,12 @@ class Leases:
         status: Status | None = None,
         record: Record | None = None,
         rights: Rights | None = None,
+        now: datetime | None = None,
     ) -> Decision:
-        """The answer of the one function (drm.decision), now, on this device.
+        """The answer of the one function (drm.decision) on this device.
 
         `record` is the device's record where the caller has read it; `rights` are other ones
-        than the licence's.
+        than the licence's, `now` another time than the clock's.
         """
         terms = self.terms(held, record)
         return decide(
@@ -163,7 +165,7 @@ class Leases:
             lease=terms.lease,
             status=status,
             usage=terms.usage,
-            clock=Clock(now=terms.now, high_water=terms.high_water),
+            clock=Clock(now=now or terms.now, high_water=terms.high_water),
         )
 
     def due(self, held: HeldLicence) -> bool:
@@ -175,31 +177,38 @@ class Leases:
             return True
         return self.decide("play", held).go_online
 
-    def renew(self, client: ShopClient, held: HeldLicence) -> Lease:
-        """Fetch a lease and keep it. Raises as `fetch_lease` does; what is held then stays."""
+    def renew(self, client: ShopClient, held: HeldLicence) -> None:
+        """Fetch a lease and keep it. Raises as `fetch_lease` does; what is held then stays.
+
+        One process at a time, since the shop takes two that present old counters for copies
+        of this device; whoever waited uses the lease that came meanwhile.
+        """
         licence_id = held.claims.licence_id
-        asked = self.records.read().licences.get(licence_id)
-        jws, lease = fetch_lease(client, self._device, held, asked)
-        new = LicenceRecord(package=held.claims.package_id, lease=jws, counter=lease.counter)
+        before = self.records.read().licences.get(licence_id)
+        with exclusive(self._lock):
+            asked = self.records.read().licences.get(licence_id)
+            if asked is not None and asked.counter != (before.counter if before else 0):
+                return
+            jws, lease = fetch_lease(client, self._device, held, asked)
+            new = LicenceRecord(package=held.claims.package_id, lease=jws, counter=lease.counter)
 
-        def keep(record: Record) -> Record:
-            now = record.licences.get(licence_id)
-            if now is None:
-                return record.with_licence(licence_id, new)
-            if asked is not None and now.counter > max(asked.counter, lease.counter):
-                return record  # another process was faster, and later
-            told = asked.plays if asked and asked.counter == now.counter else 0
-            left = max(0, now.plays - told)
-            return record.with_licence(
-                licence_id, replace(new, first_play=now.first_play, plays=left)
-            )
+            def keep(record: Record) -> Record:
+                now = record.licences.get(licence_id)
+                kept = new
+                if now is not None:
+                    # Plays that began while the shop was asked are told next time.
+                    left = max(0, now.plays - (asked.plays if asked else 0))
+                    kept = replace(new, first_play=now.first_play, plays=left)
+                return record.with_licence(licence_id, kept)
 
-        self.records.believe(lease.issued_at, keep)
-        return lease
+            self.records.believe(lease.issued_at, keep)
 
-    def refresh(self, client: ShopClient | None, held: HeldLicence) -> SeederError | None:
-        """Renew where it is due; the reason where that failed, with everything as it was."""
-        if client is None or not self.due(held):
+    def refresh(
+        self, client: ShopClient | None, held: HeldLicence, *, now_due: bool = False
+    ) -> SeederError | None:
+        """Renew where it is due, or in any case; the reason where that failed, with everything
+        as it was."""
+        if client is None or not held.leased or not (now_due or self.due(held)):
             return None
         try:
             self.renew(client, held)
