@@ -21,7 +21,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.results import Result
-from drm.keys import ContentKey
+from drm.encoding import b64u
+from drm.keys import ContentKey, IdentityKey
 from drm.manifest import FileEntry
 from drm.package import make_manifest, seal_files
 from drm.rights import Rights
@@ -29,6 +30,7 @@ from seeder.config import ShopFolder, utc_now
 from seeder.library import LibraryItem
 from seeder.papers import Papers
 from seeder.playback import OpenedPackage
+from seeder.shops import Shop
 from seeder.web.plays import Plays
 from seeder.web.server import PlayerServer
 
@@ -140,10 +142,20 @@ def _make_package(folder: Path) -> tuple[OpenedPackage, Path]:
         entries=sealed.entries,
         rights=Rights(play=True),
         content=content,
-        papers=Papers(ShopFolder(folder), package, thumbprint="bench"),
+        papers=Papers(ShopFolder(folder), package, thumbprint="bench", shop=_shop()),
         online=True,
         _key=key,
     ), plain
+
+
+def _shop() -> Shop:
+    """A shop that has signed nothing yet."""
+    site = "http://127.0.0.1"
+    return Shop(
+        site=site, name="Bench", root_key=b64u(IdentityKey.generate().public.to_bytes()),
+        issuers=(), api=site, device_authorization_endpoint=site, token_endpoint=site,
+        client_id="geobuk-seeder", websocket=site,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -27,11 +27,13 @@ from seeder.errors import (
     DeviceRemovedError,
     NotLoggedInError,
     ShopAnswerError,
+    ShopError,
     ShopRefusedError,
     ShopUnreachableError,
 )
 from seeder.library import LibraryItem, parse_library
 from seeder.shops import WELL_KNOWN, Shop, parse_shop
+from seeder.standing import device_was_removed
 from seeder.tokens import Tokens
 
 __all__ = ["ShopClient", "fetch_shop", "make_http", "read_error"]
@@ -173,7 +175,13 @@ class ShopClient:
 
     def status(self, licence_id: str, *, nonce: str) -> str:
         """The signed status of a licence, bound to a fresh nonce; the JWS."""
-        return self._text_of("GET", f"/licences/{licence_id}/status?nonce={nonce}", "status")
+        path = f"/licences/{licence_id}/status?nonce={nonce}"
+        return self._text_of("GET", path, "status", proof_only=True)
+
+    def device_status(self, *, nonce: str) -> str:
+        """The signed word on this device, bound to a fresh nonce; the JWS."""
+        path = f"/device/status?nonce={nonce}"
+        return self._text_of("GET", path, "status", proof_only=True)
 
     def put_progress(self, items: Sequence[Mapping[str, Any]]) -> None:
         self._call("PUT", "/progress", json={"items": list(items)})
@@ -229,20 +237,31 @@ class ShopClient:
                 response = self._send(method, url, access, json)
         if response.is_success:
             return response
-        raise self._refusal(response)
+        raise self._refusal(response, proof_only=proof_only)
 
-    def _refusal(self, response: httpx.Response) -> Exception:
+    def _refusal(self, response: httpx.Response, *, proof_only: bool = False) -> Exception:
         code, message = read_error(response)
-        if response.status_code == 401 and code == "device_removed":
+        if response.status_code == 401 and code == "device_removed" and not proof_only:
+            return self._removal()
+        if response.status_code == 401 and code == "invalid_token":
+            return NotLoggedInError(LOGIN_AGAIN.format(site=self.shop.site))
+        return ShopRefusedError(message, code=code, status=response.status_code)
+
+    def _removal(self) -> ShopError:
+        """What a claim that this device was removed comes to: the signed word alone counts."""
+        thumbprint = self._device.thumbprint
+        if device_was_removed(self, self._folder, thumbprint, now=self._clock()):
             # Whoever took this device off the account means that it opens nothing more.
             forget_login(self._folder)
             return DeviceRemovedError(
                 "This device was removed from your account. "
                 f"To use it again, run: geobuk login {self.shop.site}"
             )
-        if response.status_code == 401 and code == "invalid_token":
-            return NotLoggedInError(LOGIN_AGAIN.format(site=self.shop.site))
-        return ShopRefusedError(message, code=code, status=response.status_code)
+        return ShopAnswerError(
+            f"{self.shop.site} says that this device was removed from your account, but gives no "
+            "proof of it by the shop's key, so nothing was changed here: what is on this machine "
+            "still plays. See the devices page of your account, and try again later."
+        )
 
     def _headers(self, method: str, url: str, access: str | None) -> dict[str, str]:
         bare = url.partition("?")[0]  # RFC 9449 section 4.2: htu has no query
@@ -324,10 +343,17 @@ class ShopClient:
             if code == "invalid_dpop_proof" and self._mend_clock(response):
                 response = self._ask_for_tokens(url, form)
         if response.is_success:
-            return Tokens.from_answer(response.json(), now=self._clock(), refresh=tokens.refresh)
+            return self._read_tokens(response, tokens)
         if read_error(response)[0] == "invalid_grant":
             raise NotLoggedInError(LOGIN_AGAIN.format(site=self.shop.site))
         raise self._refusal(response)
+
+    def _read_tokens(self, response: httpx.Response, old: Tokens) -> Tokens:
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise ShopAnswerError("The shop's answer cannot be read. Try again later.") from error
+        return Tokens.from_answer(answer, now=self._clock(), refresh=old.refresh)
 
     def _ask_for_tokens(self, url: str, form: dict[str, str]) -> httpx.Response:
         try:

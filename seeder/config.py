@@ -6,10 +6,11 @@ The home folder is GEOBUK_HOME, or the user's data folder of the system:
     run.lock, state.json   the daemon: who holds it, what it last did
     shops/<name>/          one folder for each shop, 0700
         shop.json          address, endpoints and the pinned root key
-        device.json        this device's private keys, 0600
+        device.json        this device's private keys, or where they lie, 0600
         tokens.json        access and refresh token, 0600
         library.json       the last copy of the library, for use offline
-        packages/<id>/     manifest, licences by device, and marks of one package
+        device-status.jws  the shop's last signed word on this device
+        packages/<id>/     manifest, licences and statuses by device, and marks of one package
         content/           ciphertext and torrent state (seeder.store)
 """
 
@@ -190,6 +191,10 @@ class ShopFolder:
     @property
     def library_file(self) -> Path:
         return self.path / "library.json"
+
+    @property
+    def device_status_file(self) -> Path:
+        return self.path / "device-status.jws"
 
     @property
     def content(self) -> Path:

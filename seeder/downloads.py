@@ -38,9 +38,10 @@ from seeder.errors import (
     TorrentError,
 )
 from seeder.library import LibraryItem, load_library
-from seeder.papers import Papers, remember_library
+from seeder.papers import Papers
 from seeder.playback import Opener
 from seeder.session import Session, TorrentSnapshot
+from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.torrents import read_metainfo
 
@@ -114,13 +115,13 @@ class Downloads:
         self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
 
     def papers(self, package: str) -> Papers:
-        return Papers(self._folder, package, thumbprint=self._thumbprint)
+        return self._opener.papers(package)
 
     def refresh(self) -> None:
-        """Ask the shop what is bought; remember what it has withdrawn. Raises ShopError."""
-        items = self._client.library()
-        remember_library(self._folder, items, thumbprint=self._thumbprint, now=self._clock())
-        self.items = items
+        """Ask the shop what is bought, and for its word on what is no more. Raises ShopError."""
+        self.items = refresh_library(
+            self._client, self._folder, thumbprint=self._thumbprint, now=self._clock()
+        )
 
     def hurry(self) -> None:
         """Forget the pauses: something has changed."""

@@ -1,24 +1,22 @@
-"""What a device holds of a package besides its bytes: manifest, licence, and a mark of revocation.
+"""What a device holds of a package besides its bytes: manifest, licence, the shop's last word.
 
 Licences are filed under the thumbprint of the device that they were made for. So a
 new login finds nothing to open with and fetches its own, while a licence that was
-copied over another device's is seen for what it is.
+copied over another device's is seen for what it is. The last word is the status that
+the shop signed, as it came: a file that is torn, or that nobody signed, says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
-from seeder.config import ShopFolder, read_json, write_json, write_private
-from seeder.library import LibraryItem, store_library
+from drm.errors import DrmError
+from drm.status import Status
+from seeder.config import ShopFolder, write_private
+from seeder.shops import Shop
+from seeder.trust import stored_status
 
-__all__ = [
-    "REVOKED",
-    "Papers",
-    "remember_library",
-]
+__all__ = ["REVOKED", "Papers"]
 
 REVOKED = (
     "The shop has withdrawn this purchase, as after a refund. "
@@ -29,12 +27,14 @@ REVOKED = (
 class Papers:
     """The files of one package in one shop's folder."""
 
-    def __init__(self, folder: ShopFolder, package: str, *, thumbprint: str) -> None:
+    def __init__(self, folder: ShopFolder, package: str, *, thumbprint: str, shop: Shop) -> None:
         self.package = package
+        self._shop = shop
+        self._last_read: tuple[bytes, Status | None] = (b"", None)
         self.folder: Path = folder.package(package)
         self.manifest_file = self.folder / "manifest.jws"
         self.licence_file = self.folder / "licences" / f"{thumbprint}.jws"
-        self.revoked_file = self.folder / "revoked.json"
+        self.status_file = self.folder / "statuses" / f"{thumbprint}.jws"
         self.complete_file = self.folder / "complete"
         self.doubt_file = self.folder / "recheck"
 
@@ -55,21 +55,46 @@ class Papers:
         """Whether a licence lies here, though none of this device's."""
         return any(f != self.licence_file for f in self.folder.glob("licences/*.jws"))
 
-    def revoke(self, message: str, *, now: datetime) -> None:
-        """Remember a revocation, mark first: offline, too, this stays closed."""
-        write_json(self.revoked_file, {"message": message, "at": now.isoformat()})
-        self.licence_file.unlink(missing_ok=True)
+    def keep_status(self, jws: str, status: Status) -> None:
+        """Keep the shop's signed word, believed by the caller; a licence that ended goes.
+
+        The word is written first: cut short in between, this stays closed.
+        """
+        write_private(self.status_file, jws.encode())
+        if not status.open:
+            self.licence_file.unlink(missing_ok=True)
+
+    def status(self) -> Status | None:
+        """The last signed word on a licence of this package; None where there is none."""
+        data = _read(self.status_file)
+        if data is None:
+            return None
+        if data != self._last_read[0]:
+            try:
+                self._last_read = data, stored_status(data, self._shop)
+            except DrmError:
+                self._last_read = data, None
+        return self._last_read[1]
+
+    def lowest_sequence(self, licence_id: str) -> int:
+        """Below which a word on this licence is older than one that was believed here."""
+        status = self.status()
+        return status.sequence if status is not None and status.licence_id == licence_id else 0
 
     def revocation(self) -> str | None:
-        """The sentence of a remembered revocation. A torn mark still counts as one."""
-        if not self.revoked_file.exists():
-            return None
-        message = (read_json(self.revoked_file) or {}).get("message")
-        return message if isinstance(message, str) and message else REVOKED
+        """The shop's sentence where its last signed word ended the purchase, else None.
 
-    def lift(self) -> None:
-        """Forget a revocation: the shop has given a licence again."""
-        self.revoked_file.unlink(missing_ok=True)
+        It counts for every licence of the package: one of an earlier purchase that is put
+        back opens nothing, and a new one opens by a new signed word alone.
+        """
+        status = self.status()
+        if status is None or status.open:
+            return None
+        return status.message or REVOKED
+
+    def stands(self) -> bool:
+        """Whether a licence of this device lies here that no signed word has ended."""
+        return self.licence_file.exists() and self.revocation() is None
 
     def mark_complete(self) -> None:
         """Note that every byte came and was checked: sizes alone do not say so."""
@@ -99,15 +124,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def remember_library(
-    folder: ShopFolder, items: Sequence[LibraryItem], *, thumbprint: str, now: datetime
-) -> None:
-    """Keep the shop's list for use offline, and close what it has withdrawn."""
-    store_library(folder, items, now=now)
-    active = {item.package for item in items if item.active}
-    for package in {item.package for item in items} - active:
-        papers = Papers(folder, package, thumbprint=thumbprint)
-        if papers.revocation() is None:
-            papers.revoke(REVOKED, now=now)

@@ -1,16 +1,15 @@
 """Opening what is bought: every check, in order, before the first byte.
 
-    remembered revocation ─► manifest (signed, hashes to the package id) ─► files on disk
+    manifest (signed, hashes to the package id) ─► files on disk ─► last signed word
       ─► licence (signed, this device, this content, in time, right) ─► status, if the
       shop answers ─► content key ─► last segment of each file
 
-A perpetual licence opens without the shop. What the shop says outranks the licence,
-and a revocation is remembered, so going offline afterwards opens nothing.
+A perpetual licence opens without the shop. What the shop signs outranks the licence and
+is kept, so going offline afterwards opens nothing; what it does not sign changes nothing.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,22 +23,25 @@ from drm.licence import LicenceClaims, OpenedLicence, open_licence
 from drm.manifest import FileEntry, Manifest, open_details
 from drm.package import open_file
 from drm.rights import Action, Rights
+from drm.status import Status
 from drm.stream import StreamReader
 from seeder.client import ShopClient
 from seeder.config import ShopFolder
 from seeder.device import DeviceKeys
 from seeder.errors import (
+    DeviceRemovedError,
     LicenceRefusedError,
     NotCompleteError,
     NotLoggedInError,
-    ShopAnswerError,
+    ShopError,
     ShopRefusedError,
     ShopUnreachableError,
 )
 from seeder.library import LibraryItem
 from seeder.papers import REVOKED, Papers
 from seeder.shops import Shop
-from seeder.trust import certified_licence, certified_manifest, certified_status
+from seeder.standing import ask_licence
+from seeder.trust import certified_licence, certified_manifest
 
 __all__ = ["CHANGED_BYTES", "OpenedPackage", "Opener", "PlainFile", "changed_bytes"]
 
@@ -47,7 +49,6 @@ CHANGED_BYTES = (
     "This copy holds changed bytes: they are not what the seller sealed, so nothing of "
     "them is shown. Mend it with: geobuk sync"
 )
-OPEN_STATES = frozenset({"ready", "active"})
 
 
 def changed_bytes() -> LicenceRefusedError:
@@ -155,7 +156,7 @@ class Opener:
         self._clock = clock
 
     def papers(self, package: str) -> Papers:
-        return Papers(self._folder, package, thumbprint=self._device.thumbprint)
+        return Papers(self._folder, package, thumbprint=self._device.thumbprint, shop=self._shop)
 
     def open(self, item: LibraryItem, *, content: Path, action: Action) -> OpenedPackage:
         """Check everything and return the opened package.
@@ -167,7 +168,7 @@ class Opener:
         papers = self.papers(item.package)
         manifest = self.manifest(item.package)
         _check_sizes(item, manifest, content, papers)
-        jws, online = self._licence(papers, item, manifest, action)
+        jws, word = self._licence(papers, item, manifest, action)
         opened = self._open_licence(jws, papers, manifest, action)
         try:
             entries = open_details(manifest, opened.content_key)
@@ -180,7 +181,7 @@ class Opener:
             rights=opened.rights,
             content=content,
             papers=papers,
-            online=online,
+            online=word is not None,
             _key=opened.content_key,
         )
         for index in range(len(entries)):
@@ -191,8 +192,8 @@ class Opener:
         """Fetch manifest and licence now, so that the package opens offline later."""
         papers = self.papers(item.package)
         self.manifest(item.package)
-        if papers.licence() is None or papers.revocation() is not None:
-            self._fetch_licence(papers, item, papers.revocation())
+        if not papers.stands():
+            self._fetch_licence(papers, item)
 
     def manifest(self, package: str) -> Manifest:
         """The signed manifest: the copy here, or the shop's where none is here that holds."""
@@ -218,54 +219,39 @@ class Opener:
 
     def _licence(
         self, papers: Papers, item: LibraryItem, manifest: Manifest, action: Action
-    ) -> tuple[str, bool]:
-        """This device's licence, and whether the shop has confirmed it just now."""
+    ) -> tuple[str, Status | None]:
+        """This device's licence, and the word that the shop has signed on it just now, if any."""
         held = papers.licence()
-        revoked = papers.revocation()
-        if revoked is not None or held is None:
-            return self._fetch_licence(papers, item, revoked), True
+        if held is None or not papers.stands():
+            return self._fetch_licence(papers, item)
         try:
             claims, _issuer = certified_licence(held, self._shop)
         except DrmError as error:
             # A torn file heals where the shop can be asked; it opens nothing either way.
             if self._client is None:
                 raise _refusal(error, papers) from error
-            return self._fetch_licence(papers, item, None), True
+            return self._fetch_licence(papers, item)
         # Refuse what is not for us before the shop is asked about it.
         self._open_licence(held, papers, manifest, action)
         return held, self._confirm(papers, claims)
 
-    def _fetch_licence(self, papers: Papers, item: LibraryItem, revoked: str | None) -> str:
-        if self._client is None:
-            if revoked is not None:
-                raise LicenceRefusedError(revoked, code="revoked")
-            raise _no_licence(papers, item)
+    def _fetch_licence(self, papers: Papers, item: LibraryItem) -> tuple[str, Status | None]:
+        """Get the licence from the shop; where its last word was an end, with a new one."""
+        revoked = papers.revocation()
         try:
+            if self._client is None:
+                raise _no_licence(papers, item)
             jws = self._client.licence(item.package)
-        except (ShopUnreachableError, NotLoggedInError) as error:
-            if revoked is not None:
-                raise LicenceRefusedError(revoked, code="revoked") from error
-            if papers.others_licence():
-                raise _no_licence(papers, item) from error
+            claims = _claims_of(jws, self._shop)
+        except DeviceRemovedError:
             raise
-        except ShopRefusedError as error:
-            if error.status >= 500 and revoked is None:
-                raise
-            if not item.active or revoked is not None:
-                raise LicenceRefusedError(revoked or REVOKED, code="revoked") from error
-            raise LicenceRefusedError(str(error), code=error.code) from error
-        try:
-            claims, _issuer = certified_licence(jws, self._shop)
-        except DrmError as error:
-            raise LicenceRefusedError(
-                "The shop sent a licence that its own keys did not sign, so it was not used. "
-                "Try again later, and tell the shop if it stays so.",
-                code="bad_signature",
-            ) from error
-        self._confirm(papers, claims)
+        except (ShopError, LicenceRefusedError) as error:
+            raise _not_fetched(error, papers, item, revoked) from error
+        word = self._confirm(papers, claims)
+        if word is None and revoked is not None:
+            raise LicenceRefusedError(revoked, code="revoked")
         papers.keep_licence(jws)
-        papers.lift()
-        return jws
+        return jws, word
 
     def _open_licence(
         self, jws: str, papers: Papers, manifest: Manifest, action: Action
@@ -285,37 +271,47 @@ class Opener:
         except DrmError as error:
             raise _refusal(error, papers) from error
 
-    def _confirm(self, papers: Papers, claims: LicenceClaims) -> bool:
-        """Ask the shop whether the licence still stands; False where it cannot be asked.
+    def _confirm(self, papers: Papers, claims: LicenceClaims) -> Status | None:
+        """Ask the shop whether the licence still stands; None where it signs nothing about it.
 
-        Raises LicenceRefusedError where it does not, and remembers that.
+        Raises LicenceRefusedError where it signs that the licence does not stand, and keeps that.
         """
         if self._client is None:
-            return False
-        nonce = secrets.token_urlsafe(24)
+            return None
         try:
-            jws = self._client.status(claims.licence_id, nonce=nonce)
-        except (ShopUnreachableError, NotLoggedInError, ShopAnswerError):
-            return False
-        except ShopRefusedError as error:
-            if error.status >= 500 or error.status == 429:
-                return False
-            raise LicenceRefusedError(str(error), code=error.code) from error
-        try:
-            status = certified_status(
-                jws, self._shop, licence_id=claims.licence_id, nonce=nonce, now=self._clock()
-            )
-        except DrmError as error:
-            raise LicenceRefusedError(
-                "The shop's word on this licence is not signed by its keys, so nothing was "
-                "opened. Check this machine's clock and try again.",
-                code="bad_signature",
-            ) from error
-        if status.status not in OPEN_STATES:
-            message = status.message or REVOKED
-            papers.revoke(message, now=self._clock())
-            raise LicenceRefusedError(message, code="revoked")
-        return True
+            word = ask_licence(self._client, papers, claims.licence_id, now=self._clock())
+        except ShopError:
+            return None
+        if word is not None and not word.open:
+            raise LicenceRefusedError(word.message or REVOKED, code="revoked")
+        return word
+
+
+def _claims_of(jws: str, shop: Shop) -> LicenceClaims:
+    """What a licence says that the shop has just sent. Raises LicenceRefusedError."""
+    try:
+        return certified_licence(jws, shop)[0]
+    except DrmError as error:
+        raise LicenceRefusedError(
+            "The shop sent a licence that its own keys did not sign, so it was not used. "
+            "Try again later, and tell the shop if it stays so.",
+            code="bad_signature",
+        ) from error
+
+
+def _not_fetched(
+    error: ShopError | LicenceRefusedError, papers: Papers, item: LibraryItem, revoked: str | None
+) -> ShopError | LicenceRefusedError:
+    """Why there is no licence to open with; the shop's signed word comes before all else."""
+    if revoked is not None:
+        return LicenceRefusedError(revoked, code="revoked")
+    if isinstance(error, ShopRefusedError) and error.status < 500:
+        if not item.active:
+            return LicenceRefusedError(REVOKED, code="revoked")
+        return LicenceRefusedError(str(error), code=error.code)
+    if isinstance(error, ShopUnreachableError | NotLoggedInError) and papers.others_licence():
+        return _no_licence(papers, item)
+    return error
 
 
 def _no_licence(papers: Papers, item: LibraryItem) -> LicenceRefusedError:

@@ -7,14 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from seeder.cli.keys import key_stores
+from seeder.cli.output import say
 from seeder.client import ShopClient, fetch_shop, make_http
 from seeder.config import Home, ShopFolder, check_shop_url, utc_now
 from seeder.device import DeviceKeys, load_device
-from seeder.errors import ItemNotFoundError, NotLoggedInError, ShopAnswerError, ShopUnreachableError
+from seeder.errors import (
+    DeviceRemovedError,
+    ItemNotFoundError,
+    NotLoggedInError,
+    RootKeyChangedError,
+    ShopAnswerError,
+    ShopError,
+    ShopUnreachableError,
+)
 from seeder.library import Library, load_library
-from seeder.papers import Papers, remember_library
+from seeder.papers import Papers
 from seeder.playback import Opener
 from seeder.shops import Shop, load_shop, pin_shop
+from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.tokens import Tokens
 
@@ -32,7 +43,7 @@ class Seat:
     store: Store
 
     def papers(self, package: str) -> Papers:
-        return Papers(self.folder, package, thumbprint=self.device.thumbprint)
+        return Papers(self.folder, package, thumbprint=self.device.thumbprint, shop=self.shop)
 
     def opener(self, client: ShopClient | None) -> Opener:
         shop = client.shop if client is not None else self.shop
@@ -49,7 +60,7 @@ def open_seat(shop_url: str | None) -> Seat:
     site = check_shop_url(shop_url) if shop_url else home.chosen()
     folder = home.shop(site)
     shop = load_shop(folder)
-    return Seat(home, folder, shop, load_device(folder), Store(folder.content))
+    return Seat(home, folder, shop, load_device(folder, stores=key_stores()), Store(folder.content))
 
 
 def connect(seat: Seat) -> ShopClient:
@@ -72,12 +83,17 @@ def persist(seat: Seat) -> ShopClient:
 
 @contextmanager
 def reach(seat: Seat) -> Iterator[ShopClient | None]:
-    """A line to the shop if there is one; None to go on offline.
+    """A line to the shop if there is one; None to go on offline with what is here.
 
-    A changed root key or a removed device is no mere absence, and is raised.
+    Whoever answers with another root key is not this shop: it is told nothing, asked
+    nothing, and takes nothing from what was bought of the shop that was here before.
     """
     try:
         client = connect(seat)
+    except RootKeyChangedError as error:
+        say(f"{error} What is on this machine still plays.")
+        yield None
+        return
     except (ShopUnreachableError, ShopAnswerError, NotLoggedInError):
         yield None
         return
@@ -88,13 +104,14 @@ def reach(seat: Seat) -> Iterator[ShopClient | None]:
 def known_library(seat: Seat, client: ShopClient | None) -> tuple[Library, bool]:
     """The library and whether it is fresh; else the last copy. Raises where there is none."""
     if client is not None:
+        now = utc_now()
         try:
-            items = client.library()
-        except (ShopUnreachableError, NotLoggedInError):
-            pass
+            items = refresh_library(client, seat.folder, thumbprint=seat.device.thumbprint, now=now)
+        except DeviceRemovedError:
+            raise
+        except ShopError:
+            pass  # whatever else it answers: what is here is known all the same
         else:
-            now = utc_now()
-            remember_library(seat.folder, items, thumbprint=seat.device.thumbprint, now=now)
             return Library(items, now), True
     copy = load_library(seat.folder)
     if copy is None:

@@ -7,7 +7,6 @@ switch on it. Every request must carry a good proof, or the test fails by a 401.
 from __future__ import annotations
 
 import io
-import json
 import socket
 import threading
 import time
@@ -33,7 +32,6 @@ from drm.issuer import sign_issuer_certificate
 from drm.keys import (
     ContentKey,
     IdentityKey,
-    IdentityPublicKey,
     SealingPublicKey,
     verify_sealing_key,
 )
@@ -42,9 +40,9 @@ from drm.manifest import FileEntry, Manifest, package_id, sign_manifest
 from drm.package import make_manifest, seal_files
 from drm.proof import Proof, verify_proof
 from drm.rights import Rights
-from drm.status import device_id, sign_status
 from seeder.torrents import build_metainfo, with_announce
 from tests.seeder.lease_desk import LeaseDesk
+from tests.seeder.signed_words import SignedWords, asker
 
 PIECE = 65536
 USER_CODE = "BCDF-GHJK"
@@ -69,11 +67,17 @@ class FakePackage:
     sealed: tuple[bytes, ...]
     metainfo: bytes
     may_save: bool = False
-    state: str = "active"
-    status: str = "active"
+    state: str = "active"  # what the library says, unsigned
+    status: str = "active"  # what the shop signs
     message: str = ""
+    sequence: int = 1
+    purchase: int = 1  # each has a licence of its own
     rights: Rights | None = None
     kind: str = "purchase"
+
+    @property
+    def licence_id(self) -> str:
+        return f"licence-{self.purchase}-{self.id[:8]}"
 
     def write(self, folder: Path) -> None:
         """Put the ciphertext where a download would have put it."""
@@ -83,7 +87,7 @@ class FakePackage:
 
 
 @dataclass
-class FakeShop:
+class FakeShop(SignedWords):
     site: str = ""
     name: str = "Test Shop"
     root: IdentityKey = field(default_factory=IdentityKey.generate)
@@ -95,7 +99,6 @@ class FakeShop:
     refresh: dict[str, str] = field(default_factory=dict)
     token_answers: list[str] = field(default_factory=list)  # errors before tokens come
     removed: set[str] = field(default_factory=set)
-    device_sequence: int = 1
     squatter: Callable[[Request], Response | None] | None = None  # answers in the API's place
     failing: list[int] = field(default_factory=list)  # statuses for the next API calls
     calls: list[str] = field(default_factory=list)
@@ -182,42 +185,6 @@ class FakeShop:
             "expires": self.expires,
         }
         return issue_licence(**{**arguments, **changes})
-
-    def refund(self, package: FakePackage, message: str = "The order was refunded.") -> None:
-        """Take a purchase back, in the library and in what is signed."""
-        package.state = package.status = "revoked"
-        package.message = message
-        package.sequence += 1
-
-    def restore(self, package: FakePackage) -> None:
-        """Give back what was refunded."""
-        package.state = package.status = "active"
-        package.message = ""
-        package.sequence += 1
-
-    def sign_word(self, subject: str, *, nonce: str, **changes: Any) -> str:
-        """A status of a licence or a device, as a JWS."""
-        arguments: dict[str, Any] = {
-            "issuer": self.issuer,
-            "kid": self.issuer.public.thumbprint,
-            "licence_id": subject,
-            "status": "active",
-            "message": "",
-            "now": self.now(),
-            "updated": self.now(),
-            "nonce": nonce,
-            "sequence": 1,
-        }
-        return sign_status(**{**arguments, **changes})
-
-    def word_on(self, package: FakePackage, *, nonce: str, **changes: Any) -> str:
-        """What is signed of a package's licence now."""
-        word = {
-            "status": package.status,
-            "message": package.message,
-            "sequence": package.sequence,
-        }
-        return self.sign_word(package.licence_id, nonce=nonce, **{**word, **changes})
 
     # The protocol -----------------------------------------------------------
 
@@ -450,7 +417,7 @@ class FakeShop:
         if package.state != "active":
             return _error(404, "not_found", "There is no such package in your library.")
         device = self.devices[self.licence_for or self._owner(request)]
-        licence_id = f"licence-{package.id[:8]}"
+        licence_id = package.licence_id
         licence = self.make_licence(package, device)
         if package.rights is not None:
             thumbprint = device.identity_public.thumbprint
@@ -461,7 +428,7 @@ class FakeShop:
         if refusal := self._refusal(request):
             return refusal
         licence = request.path_params["licence"]
-        package = next(p for p in self.packages.values() if licence == f"licence-{p.id[:8]}")
+        package = next(p for p in self.packages.values() if p.licence_id == licence)
         if package.state != "active" or package.rights is None:
             return _error(404, "licence_not_found", "There is no such licence.")
         lease = self.leases.lease(
@@ -487,15 +454,9 @@ class FakeShop:
     async def _device_status(self, request: Request) -> Response:
         if refusal := self._refusal(request, proof_is_enough=True):
             return refusal
-        [thumbprint] = [t for t in self.devices if t == thumbprint_of(request)]
+        thumbprint, nonce = asker(request.headers["dpop"]), request.query_params["nonce"]
         removed = thumbprint in self.removed
-        word = self.sign_word(
-            device_id(thumbprint),
-            nonce=request.query_params["nonce"],
-            status="revoked" if removed else "active",
-            reason="device_removed" if removed else "",
-            sequence=self.device_sequence,
-        )
+        word = self.word_on_device(thumbprint, nonce=nonce, removed=removed)
         return JSONResponse({"status": word})
 
     async def _progress(self, request: Request) -> Response:
@@ -523,12 +484,6 @@ class FakeShop:
                 pass
         finally:
             self.sockets.remove(socket)
-
-
-def thumbprint_of(request: Request) -> str:
-    """Whose key signed the proof of a call, unchecked."""
-    header = json.loads(from_b64u(request.headers["dpop"].partition(".")[0]))
-    return IdentityPublicKey.from_jwk(header["jwk"]).thumbprint
 
 
 def _error(status: int, code: str, message: str) -> Response:

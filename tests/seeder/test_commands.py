@@ -238,7 +238,7 @@ def test_refusals_reach_the_person_and_the_program(
 
     shop.add("Night Film II", [("film.mp4", "video/mp4", SONG)])
     unknown, vague = geobuk("play", "moon"), geobuk("play", "night", "--json")
-    album.state = "revoked"
+    shop.refund(album)
     withdrawn = geobuk("play", "바다", "--json")
     running.stop()
     offline = geobuk("play", "바다", "--json")

@@ -18,6 +18,7 @@ from seeder.web.plays import LIFETIME, Plays
 from seeder.web.server import PlayerServer
 from tests.seeder.conftest import SONG
 from tests.seeder.shop import FakePackage, FakeShop
+from tests.seeder.signed_words import hear
 from tests.seeder.test_playback import Own, open_it
 
 TITLE = '<script>alert("제목")</script>'
@@ -356,8 +357,11 @@ def test_changed_bytes_at_the_start_are_a_sentence(
     assert later.content == film.plain[0][65480:65490]
 
 
-def test_withdrawn_while_open(player: Player, token: str, opened: OpenedPackage) -> None:
-    opened.papers.revoke("The order was refunded.", now=utc_now())
+def test_withdrawn_while_open(
+    player: Player, token: str, seat: Seat, shop: FakeShop, album: FakePackage
+) -> None:
+    shop.refund(album, "The order was refunded.")
+    hear(seat, shop.word_on(album), album)
 
     answer = player.http.get(player.url(token, 0))
     korean = player.http.get(

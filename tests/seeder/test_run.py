@@ -182,8 +182,16 @@ def test_run_follows_the_shop(
         wait_for(lambda: states(seat).get("Song") == "seeding")
         assert seat.here(song.id)
 
-        # A refund takes it out of the swarm and closes it.
+        # A word that nobody signed takes nothing away.
         song.state = "revoked"
+        asked = f"GET /api/v1/licences/{song.licence_id}/status"
+        running.tell("licence.revoked", package=song.id)
+        wait_for(lambda: asked in shop.calls)
+        wait_for(lambda: shop.progress and states(seat).get("Song") == "seeding")
+        assert seat.papers(song.id).stands()
+
+        # A refund takes it out of the swarm and closes it.
+        shop.refund(song)
         running.tell("licence.revoked", package=song.id)
         wait_for(lambda: "Song" not in states(seat))
         assert seat.papers(song.id).revocation() is not None
