@@ -145,7 +145,12 @@ class Seeder:
     def __init__(self, folder: Path) -> None:
         self.home = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.environment = {**os.environ, "GEOBUK_HOME": str(folder), "NO_COLOR": "1"}
+        self.environment = {
+            **os.environ,
+            "GEOBUK_HOME": str(folder),
+            "GEOBUK_KEYS": "file",
+            "NO_COLOR": "1",
+        }
         self._running: list[subprocess.Popen[str]] = []
 
     def command(self, *arguments: str) -> list[str]:
