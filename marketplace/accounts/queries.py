@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
+from allauth.account.models import EmailAddress
 from django.db.models import QuerySet
 
 from marketplace.accounts.device_limits import DeviceAllowance, allowance
@@ -13,6 +14,7 @@ from marketplace.accounts.models import Device, DeviceGrant, Seller, User
 
 __all__ = [
     "active_devices",
+    "addresses_of",
     "device",
     "device_allowance",
     "grant_waiting",
@@ -47,6 +49,12 @@ def device(user: User, device_id: uuid.UUID) -> Device:
         return active_devices(user).get(pk=device_id)
     except Device.DoesNotExist:
         raise DeviceNotFoundError(str(device_id)) from None
+
+
+def addresses_of(user: User) -> set[str]:
+    """The addresses that `user` has proved to read, in small letters."""
+    rows = EmailAddress.objects.filter(user_id=user.pk, verified=True)
+    return {address.lower() for address in rows.values_list("email", flat=True)}
 
 
 def device_allowance(user: User, *, now: dt.datetime) -> DeviceAllowance:

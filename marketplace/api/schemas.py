@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from ninja import Schema
 from pydantic import Field
@@ -14,7 +14,11 @@ __all__ = [
     "DevicesOut",
     "ErrorOut",
     "FileOut",
+    "HandoverOut",
+    "HandoversOut",
     "ItemOut",
+    "LeaseIn",
+    "LeaseOut",
     "LibraryOut",
     "LicenceOut",
     "ListedDeviceOut",
@@ -27,6 +31,8 @@ __all__ = [
     "ProgressOut",
     "ProofOut",
     "StatusOut",
+    "SurrenderIn",
+    "SurrenderOut",
     "UserOut",
 ]
 
@@ -55,6 +61,7 @@ class ListedDeviceOut(DeviceOut):
     registered_at: dt.datetime
     last_seen_at: dt.datetime | None
     current: bool
+    copies_suspected: bool
 
 
 class DevicesOut(Schema):
@@ -83,7 +90,10 @@ class ItemOut(Schema):
     cover_url: str
     package: str
     version: int
-    state: Literal["active", "revoked"]
+    state: Literal["active", "revoked", "lent", "transferred", "returned", "expired"]
+    kind: Literal["purchase", "rental", "subscription", "loan", "gift", "transfer"]
+    rights: dict[str, Any]
+    expires: dt.datetime | None
     may_save: bool
     size: int
     files: list[FileOut]
@@ -99,6 +109,19 @@ class LicenceOut(Schema):
     licence: str
 
 
+class LeaseIn(Schema):
+    """`counter` of the lease that is held, and the `plays` begun under it."""
+
+    nonce: Nonce
+    counter: Annotated[int, Field(ge=0, lt=2**48)]
+    first_play: Annotated[int, Field(ge=0, lt=2**37)] | None = None  # seconds since 1970
+    plays: Annotated[int, Field(ge=0, le=10_000)] = 0
+
+
+class LeaseOut(Schema):
+    lease: str
+
+
 class StatusOut(Schema):
     status: str
 
@@ -112,6 +135,26 @@ class LogProofOut(Schema):
 
 class ProofOut(Schema):
     proof: LogProofOut
+
+
+class HandoverOut(Schema):
+    id: uuid.UUID
+    kind: str
+    package: str
+    licence: uuid.UUID
+    request: str
+
+
+class HandoversOut(Schema):
+    handovers: list[HandoverOut]
+
+
+class SurrenderIn(Schema):
+    surrender: Annotated[str, Field(max_length=4096)]
+
+
+class SurrenderOut(Schema):
+    state: str
 
 
 class ProgressItemIn(Schema):

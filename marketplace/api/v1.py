@@ -13,6 +13,7 @@ from ninja import NinjaAPI, Path, Query, Status
 from marketplace.accounts import queries as people
 from marketplace.accounts import services as accounts
 from marketplace.api.edge import DeviceKeyAuth, SeederAuth, caller, handle_errors
+from marketplace.api.handovers import router as handovers
 from marketplace.api.schemas import (
     DeviceOut,
     DevicesOut,
@@ -52,6 +53,7 @@ api = NinjaAPI(
 )
 api.add_decorator(cache_control(private=True, no_store=True), mode="view")
 handle_errors(api)
+api.add_router("", handovers)
 
 
 @api.get("/me", response={200: MeOut, **_ERRORS})

@@ -10,6 +10,7 @@
     - EntitlementOverError       it was yours for a time, which is over
   + ConflictError
     - EntitlementConflictError   an order that already granted something else
+    - HandingOverError           it is on its way to somebody else
     - TransitionError            an event that this state does not know
     - KeyCommitmentError         the key in custody is not the one that sealed the package
 """
@@ -23,6 +24,7 @@ __all__ = [
     "EntitlementNotFoundError",
     "EntitlementOverError",
     "EntitlementRevokedError",
+    "HandingOverError",
     "KeyCommitmentError",
     "LicenceNotFoundError",
     "ProofNotReadyError",
@@ -52,6 +54,10 @@ class EntitlementOverError(NotAllowedError):
 
 class EntitlementConflictError(ConflictError):
     code = "entitlement_conflict"
+
+
+class HandingOverError(ConflictError):
+    code = "handing_over"
 
 
 class TransitionError(ConflictError):

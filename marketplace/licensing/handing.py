@@ -127,7 +127,7 @@ def give_back(*, giver: Entitlement, loan: Entitlement, source: str, now: dt.dat
     return change(entitlement_id=giver.pk, kind=_Event.RETURNED, source=source, now=now)
 
 
-def _received(  # noqa: PLR0913 - one step of the two above
+def _received(
     entitlement: Entitlement,
     to: User,
     kind: str,

@@ -22,7 +22,7 @@ from marketplace.licensing import auditing
 from marketplace.licensing.errors import KeyCommitmentError, LicenceNotFoundError
 from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
 from marketplace.licensing.queries import entitlement_of
-from marketplace.licensing.terms import rights_of
+from marketplace.licensing.terms import require_free, rights_of
 from marketplace.packaging import services as packaging
 
 __all__ = ["audit_proof", "keys_of", "licence_for", "own_licence"]
@@ -36,7 +36,8 @@ def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime
 
     A device that came back with a new sealing key gets its licence sealed anew. Raises
     EntitlementNotFoundError, EntitlementRevokedError, accounts' DeviceNotFoundError where
-    the device is removed or another's, KeyCommitmentError where custody is damaged.
+    the device is removed or another's, HandingOverError for a new one while it is handed
+    over, KeyCommitmentError where custody is damaged.
     """
     # The entitlement's row is the lock: two requests of one device issue one licence.
     entitlement = entitlement_of(user, package_id, lock=True, now=now)
@@ -46,6 +47,7 @@ def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime
     ).first()
     if licence is not None and _still_says_it(licence, active):
         return licence
+    require_free(entitlement)
     if licence is None:
         licence = Licence(entitlement=entitlement, device=active)
     licence.jws = _issue(licence.pk, entitlement, active, now=now)

@@ -6,15 +6,28 @@ import datetime as dt
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from drm.rights import Rights
+from marketplace.licensing.errors import HandingOverError
 from marketplace.licensing.models import Entitlement
 
-__all__ = ["is_over", "living", "rights_of", "state_of"]
+__all__ = ["is_over", "living", "require_free", "rights_of", "state_of"]
 
 
 def rights_of(entitlement: Entitlement) -> Rights:
     return Rights.from_claims(entitlement.rights)
+
+
+def require_free(entitlement: Entitlement) -> None:
+    """Raises HandingOverError while its devices are giving it back: nothing new is issued then."""
+    if entitlement.on_hold:
+        raise HandingOverError(
+            _(
+                "This is being handed over, so it opens on no further device. Your library "
+                "on the shop's page shows how it stands, and whether it can be cancelled."
+            )
+        )
 
 
 def is_over(entitlement: Entitlement, now: dt.datetime) -> bool:

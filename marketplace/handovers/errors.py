@@ -1,0 +1,50 @@
+"""What can go wrong when something is lent, given or passed on.
+
+* MarketplaceError
+  + NotFoundError
+    - HandoverNotFoundError      no such handover, or not between you and somebody
+  + ConflictError
+    - HandoverNotPossibleError   the seller, its state, or the receiver's library forbids it
+    - HandoverClosedError        it has gone on, or ended, since the page was opened
+  + InvalidError
+    - RecipientError             an address that nothing can be offered to
+    - LoanTimeError              a number of days that is not allowed
+    - SurrenderRefusedError      not the word that this device was asked for
+"""
+
+from __future__ import annotations
+
+from marketplace.core.errors import ConflictError, InvalidError, NotFoundError
+
+__all__ = [
+    "HandoverClosedError",
+    "HandoverNotFoundError",
+    "HandoverNotPossibleError",
+    "LoanTimeError",
+    "RecipientError",
+    "SurrenderRefusedError",
+]
+
+
+class HandoverNotFoundError(NotFoundError):
+    code = "handover_not_found"
+
+
+class HandoverNotPossibleError(ConflictError):
+    code = "handover_not_possible"
+
+
+class HandoverClosedError(ConflictError):
+    code = "handover_closed"
+
+
+class RecipientError(InvalidError):
+    code = "invalid_recipient"
+
+
+class LoanTimeError(InvalidError):
+    code = "invalid_loan_time"
+
+
+class SurrenderRefusedError(InvalidError):
+    code = "surrender_refused"
