@@ -7,7 +7,7 @@ at the same address with another key is refused, whatever its certificate says.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,8 +91,12 @@ def parse_shop(document: Any, *, site: str) -> Shop:
     return shop
 
 
-def pin_shop(folder: ShopFolder, shop: Shop) -> None:
-    """Store a shop document; RootKeyChangedError where another root key is pinned."""
+def pin_shop(folder: ShopFolder, shop: Shop) -> Shop:
+    """Store a shop document and return it; RootKeyChangedError where another root is pinned.
+
+    Certificates that were known stay: a document that leaves some out, as a squatter on a
+    dead shop's domain may send it, makes no licence of theirs unreadable.
+    """
     if folder.shop_file.exists():
         known = load_shop(folder)
         if known.root_key != shop.root_key:
@@ -101,7 +105,10 @@ def pin_shop(folder: ShopFolder, shop: Shop) -> None:
                 "Somebody may be standing between you and the shop, so nothing was sent. "
                 "Ask the shop's people before you go on."
             )
+        forgotten = [c for c in known.issuers if c not in shop.issuers]
+        shop = replace(shop, issuers=(*shop.issuers, *forgotten))
     write_json(folder.shop_file, asdict(shop))
+    return shop
 
 
 def load_shop(folder: ShopFolder) -> Shop:

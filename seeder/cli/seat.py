@@ -69,7 +69,7 @@ def connect(seat: Seat) -> ShopClient:
     with make_http(seat.shop.site) as http:
         shop = fetch_shop(seat.shop.site, http=http)
     if shop != seat.shop:
-        pin_shop(seat.folder, shop)  # new certificates under the same root
+        shop = pin_shop(seat.folder, shop)  # new certificates under the same root
     return ShopClient(shop, seat.folder, seat.device)
 
 

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from drm.keys import IdentityKey
 from seeder.cli.seat import Seat
 from seeder.client import ShopClient
 from seeder.config import utc_now
+from seeder.device import load_device
+from seeder.downloads import is_final
 from seeder.errors import (
     DeviceRemovedError,
     NotLoggedInError,
@@ -142,6 +148,79 @@ def test_a_removed_device_forgets_its_login(client: ShopClient, seat: Seat, shop
 
     assert not seat.folder.tokens_file.exists()
     assert not seat.folder.device_file.exists()
+
+
+STRANGER = IdentityKey.generate()
+UNSIGNED: dict[str, dict[str, Any] | int] = {
+    "nothing": 404,
+    "trouble": 500,
+    "a claim": 401,
+    "by another root": {"issuer": STRANGER},
+    "to another question": {"nonce": "n" * 24},
+    "on another device": {"thumbprint": STRANGER.public.thumbprint},
+    "that it stands": {"status": "active", "reason": ""},
+    "that has ended otherwise": {"status": "expired", "reason": ""},
+    "older than the last": {"sequence": 6},
+    "of another time": {"now": datetime(2041, 1, 1, tzinfo=UTC)},
+}
+
+
+@pytest.mark.parametrize("word", UNSIGNED.values(), ids=UNSIGNED)
+def test_a_claim_that_a_device_was_removed_takes_nothing(
+    client: ShopClient, seat: Seat, shop: FakeShop, word: dict[str, Any] | int
+) -> None:
+    # Given that the shop has signed a word with the sequence 7 before.
+    thumbprint = seat.device.thumbprint
+    last = shop.word_on_device(thumbprint, nonce="o" * 24, removed=True, sequence=7)
+    seat.folder.device_status_file.write_text(last)
+
+    def squatter(request: Request) -> Response:
+        if not request.url.path.endswith("/device/status") or isinstance(word, int):
+            status = word if isinstance(word, int) and "status" in request.url.path else 401
+            return JSONResponse({"code": "device_removed", "message": "Gone."}, status)
+        claims: dict[str, Any] = {"thumbprint": thumbprint, "sequence": 8, **word}
+        claims.setdefault("nonce", request.query_params["nonce"])
+        return JSONResponse({"status": shop.word_on_device(removed=True, **claims)})
+
+    shop.squatter = squatter
+    with pytest.raises(ShopAnswerError, match="no proof of it") as caught:
+        client.me()
+
+    assert not is_final(caught.value)
+    assert load_device(seat.folder).thumbprint == thumbprint
+    assert Tokens.load(seat.folder).access
+    # A genuine word that is newer is kept, whatever it says; nothing else is.
+    genuine = isinstance(word, dict) and "reason" in word
+    assert (seat.folder.device_status_file.read_text() != last) is genuine
+    shop.squatter = None
+    assert client.me()["user"]["name"] == "Buyer"
+
+
+def test_the_word_on_a_device_needs_its_key_and_no_token(
+    client: ShopClient, seat: Seat, shop: FakeShop, film: FakePackage
+) -> None:
+    shop.access.clear()
+    shop.refresh.clear()
+
+    assert client.device_status(nonce="n" * 24)
+    assert client.status(film.licence_id, nonce="n" * 24)
+    assert "POST /oauth/token refresh_token" not in shop.calls
+
+
+def test_a_token_answer_that_is_none_is_said_so(
+    seat: Seat, shop: FakeShop, client: ShopClient
+) -> None:
+    old = Tokens.load(seat.folder)
+    Tokens(old.access, old.refresh, utc_now() - timedelta(hours=1)).store(seat.folder)
+    page = httpx.MockTransport(lambda _: httpx.Response(200, content=b"<html>"))
+
+    with (
+        ShopClient(seat.shop, seat.folder, seat.device, transport=page) as other,
+        pytest.raises(ShopAnswerError, match="cannot be read"),
+    ):
+        other.me()
+
+    assert Tokens.load(seat.folder).refresh == old.refresh
 
 
 def test_a_wrong_clock_is_no_reason_to_fail(client: ShopClient, shop: FakeShop) -> None:

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from typer.testing import Result
 
+from drm.issuer import sign_issuer_certificate
 from drm.keys import IdentityKey
-from seeder.cli.seat import Seat
+from seeder.cli.seat import Seat, open_seat
 from seeder.library import load_library
 from tests.seeder.conftest import last_json
 from tests.seeder.shop import FakePackage, FakeShop, Running
@@ -262,6 +263,23 @@ def test_a_shop_with_another_root_is_told_nothing_and_takes_nothing(
 
     assert shop.calls[calls:] == ["GET /.well-known/geobuk.json"]
     assert "another root key" in geobuk("library").stderr
+
+
+def test_a_shop_document_that_leaves_keys_out_makes_nothing_unreadable(
+    seat: Seat, shop: FakeShop, bought: FakePackage, geobuk: Geobuk, tmp_path: Path
+) -> None:
+    # A squatter shows one genuine certificate, of a key that signed nothing here.
+    other = sign_issuer_certificate(
+        root=shop.root,
+        issuer_public=STRANGER.public,
+        not_before=shop.certificate_from,
+        not_after=shop.certificate_to,
+    )
+    shop.document = {"issuers": [other]}
+    saves(geobuk, tmp_path, bought)
+
+    shop.refund(bought)
+    assert refusal(open_seat(None), shop, bought)[0] == "revoked"
 
 
 def test_the_library_alone_withdraws_nothing_and_leads_to_the_question(
