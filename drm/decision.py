@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from drm.errors import (
@@ -27,6 +27,8 @@ __all__ = ["CLOCK_TOLERANCE", "Clock", "Decision", "Usage", "decide", "require"]
 
 # Section 13.3: clocks are corrected by a little all the time.
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+# Section 1.3: the last second of the year 9999; what would come later counts as that.
+_LAST_MOMENT: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 _ERRORS: Final = {
     "revoked": RevokedError,
@@ -132,7 +134,7 @@ def _require_time(not_before: datetime | None, expires: datetime | None, clock: 
 
 
 def _require_clock(now: datetime, high_water: datetime | None) -> None:
-    if high_water is not None and now < high_water - CLOCK_TOLERANCE:
+    if high_water is not None and high_water - now > CLOCK_TOLERANCE:
         raise OnlineNeededError("clock_set_back")
 
 
@@ -144,7 +146,7 @@ def _require_lease(terms: LeaseTerms, lease: Lease | None, usage: Usage, clock: 
         raise OnlineNeededError("lease_missing")
     # The shop dated the lease, so no honest clock is before that.
     _require_clock(clock.now, lease.issued_at)
-    if clock.now >= lease.expires + timedelta(seconds=terms.grace):
+    if clock.now >= _after(lease.expires, terms.grace):
         raise OnlineNeededError("lease_expired")
     return lease
 
@@ -158,13 +160,13 @@ def _leased(
     usage: Usage,
     now: datetime,
 ) -> Decision:
-    ends = [lease.expires + timedelta(seconds=terms.grace)]
+    ends = [_after(lease.expires, terms.grace)]
     if expires is not None:
         ends.append(expires)
     plays = [moment for moment in (usage.first_play, lease.first_play) if moment is not None]
     if rights.play_window is not None:
         # A window that has not begun begins now.
-        over = min(plays, default=now) + timedelta(seconds=rights.play_window)
+        over = _after(min(plays, default=now), rights.play_window)
         if now >= over:
             raise WindowOverError
         ends.append(over)
@@ -187,4 +189,10 @@ def _leased(
 def _stops(ends: datetime | None, rights: Rights) -> datetime | None:
     if ends is None or not rights.soft_end:
         return ends
-    return ends + timedelta(seconds=rights.hard_cap)
+    return _after(ends, rights.hard_cap)
+
+
+def _after(moment: datetime, seconds: int) -> datetime:
+    # Section 13.3: a signed grace may be longer than any calendar.
+    left = (_LAST_MOMENT - moment).total_seconds()
+    return _LAST_MOMENT if seconds >= left else moment + timedelta(seconds=seconds)

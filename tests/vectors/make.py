@@ -1,15 +1,17 @@
-"""Writes the golden vectors of docs/format-v1.md, once: `python -m tests.vectors.make`.
+"""Writes the vectors of docs/format-v1.md: `python -m tests.vectors.make` (README.md).
 
-Each file is one case with one outcome. Files that exist stay as they are: a vector is never
-made again to let a test pass. Streams are sealed by Tink and HPKE by cryptography, so that the
-vectors do not merely repeat what drm does.
+What other libraries drew at random, the cases of one file each here and the GIVEN groups, was
+made once by Tink and by cryptography; such a file stays as it is where it exists, as a vector is
+never made again to let a test pass. All other groups are made anew from these, and come out the
+same each time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,15 @@ from tests.drm.house import (
     seal,
 )
 from tests.drm.tinkery import Kept, tink_streams
+from tests.vectors import (
+    claim_cases,
+    lease_cases,
+    log_cases,
+    signed_cases,
+    standard_cases,
+    wing_cases,
+)
+from tests.vectors.tools import Case, Row, base
 
 FOLDER = Path(__file__).parent
 SEAL_ID = bytes(range(16)).hex()
@@ -279,15 +290,85 @@ def words() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "custody-other-row", held | {"context": b64u(b"package 2"), "outcome": "wrong_key"}
 
 
-def main() -> None:
-    """Write the vectors that are not there yet."""
-    shelf = seal(PLAINS)
-    for cases in (streams(), manifests(shelf), licences(shelf), words()):
+def tink_rows() -> Iterator[Row]:
+    """More streams by Tink, at the sizes where a segment ends (section 4.3)."""
+    ad = associated_data(SEAL_ID, 0)
+    for size in (65479, 130999, 131000, 131001):
+        sink = Kept()
+        with tink_streams().new_encrypting_stream(sink, ad) as stream:
+            stream.write(pattern(size, "vector"))
+        plain = pattern(size, "vector")
+        ends = [(0, 3), (size - 3, 9), (65478, 5), (130997, 5)]
+        reads = [[at, length, b64u(plain[at : at + length])] for at, length in ends]
+        case = stream_case(sink.kept, plain_size=size) | {"reads": reads}
+        changed = {name: case[name] for name in ("ciphertext", "plain_size", "plain_sha256")}
+        yield f"{size}-bytes", "ok", changed | {"reads": reads}
+
+
+def _of(name: str) -> Callable[[], Case]:
+    return lambda: base(name)
+
+
+# Groups in `more/`: what their cases change, and the cases.
+GIVEN: dict[str, tuple[Callable[[], Case], Callable[[], Iterator[Row]]]] = {
+    "tink": (_of("stream-one-byte"), tink_rows),
+    "x-wing": (_of("licence"), wing_cases.licences),
+}
+GROUPS: dict[str, tuple[Callable[[], Case], Callable[[], Iterator[Row]]]] = {
+    "commitment": (_of("key-commitment"), claim_cases.commitments),
+    "consistency": (log_cases.consistency_base, log_cases.consistencies),
+    "custody": (_of("custody"), claim_cases.custodies),
+    "ed25519": (standard_cases.ed25519_base, standard_cases.ed25519),
+    "head": (log_cases.head_base, log_cases.heads),
+    "hpke": (standard_cases.hpke_base, standard_cases.hpke),
+    "inclusion": (log_cases.inclusion_base, log_cases.inclusions),
+    "issued": (log_cases.issued_base, log_cases.issued),
+    "issuer": (_of("issuer-certificate"), claim_cases.certificates),
+    "json": (standard_cases.json_base, standard_cases.json_texts),
+    "lease": (lease_cases.lease_base, lease_cases.leases),
+    "licence": (_of("licence"), claim_cases.licences),
+    "log-proof": (log_cases.proof_base, log_cases.log_proofs),
+    "manifest": (_of("manifest"), claim_cases.manifests),
+    "proof": (_of("proof"), signed_cases.proofs),
+    "rental": (lease_cases.rental_base, lease_cases.rentals),
+    "sealing": (standard_cases.sealing_base, standard_cases.sealings),
+    "sealing-key": (_of("sealing-key"), claim_cases.sealing_keys),
+    "size": (standard_cases.size_base, standard_cases.sizes),
+    "status": (_of("status-revoked"), signed_cases.statuses),
+    "stream": (_of("stream-one-byte"), claim_cases.streams),
+    "tree": (log_cases.tree_base, log_cases.trees),
+    "x-wing-key": (wing_cases.key_base, wing_cases.keys),
+}
+
+
+def group(first: Case, rows: Iterator[Row]) -> str:
+    """Return the text of a group: a base and what each case changes in it."""
+    cases = [{"name": name, "outcome": outcome} | change for name, outcome, change in rows]
+    named = [case["name"] for case in cases]
+    if len(set(named)) != len(named):
+        raise ValueError(f"two cases of one name: {sorted(named)}")
+    lines = [json.dumps(case, ensure_ascii=False) for case in cases]
+    text = json.dumps(first, ensure_ascii=False, indent=1)
+    return f'{{"base": {text},\n"cases": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Write the vectors into `folder`: those by other libraries where they are missing."""
+    once: list[Iterator[tuple[str, Case]]] = []
+    if not (folder / "manifest.json").exists():
+        shelf = seal(PLAINS)
+        once = [streams(), manifests(shelf), licences(shelf), words()]
+    for cases in once:
         for name, case in cases:
-            path = FOLDER / f"{name}.json"
+            path = folder / f"{name}.json"
             if not path.exists():
                 path.write_text(json.dumps(case, ensure_ascii=False, indent=1) + "\n")
+    (folder / "more").mkdir(exist_ok=True)
+    for name, (first, rows) in (GIVEN | GROUPS).items():
+        path = folder / "more" / f"{name}.json"
+        if name in GROUPS or not path.exists():
+            path.write_text(group(first(), rows()))
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:]))
