@@ -14,6 +14,7 @@ from marketplace.accounts import queries as people
 from marketplace.accounts import services as accounts
 from marketplace.api.edge import DeviceKeyAuth, SeederAuth, caller, handle_errors
 from marketplace.api.handovers import router as handovers
+from marketplace.api.recovery import router as recovery
 from marketplace.api.schemas import (
     DeviceOut,
     DevicesOut,
@@ -53,6 +54,7 @@ api = NinjaAPI(
 )
 api.add_decorator(cache_control(private=True, no_store=True), mode="view")
 handle_errors(api)
+api.add_router("", recovery)
 api.add_router("", handovers)
 
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("marketplace.catalog.urls")),
     path("", include("marketplace.library.urls")),
+    path("", include("marketplace.continuity.urls")),
     path("", include("marketplace.handovers.urls")),
     path("", include("marketplace.api.urls")),
     path("", include("marketplace.checkout.urls")),

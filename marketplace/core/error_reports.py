@@ -12,7 +12,12 @@ from django.views.debug import SafeExceptionReporterFilter
 __all__ = ["KeepsKeysOut"]
 
 # Code that holds keys, seeds and passphrases as plain bytes.
-SECRETIVE: Final = ("drm", "marketplace.packaging", "marketplace.operations")
+SECRETIVE: Final = (
+    "drm",
+    "marketplace.packaging",
+    "marketplace.continuity",
+    "marketplace.operations",
+)
 
 
 class KeepsKeysOut(SafeExceptionReporterFilter):

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["read_or_create_secret", "replace_secret"]
+__all__ = ["read_or_create_secret", "replace_secret", "write_new_secret"]
 
 
 def read_or_create_secret(path: Path, *, size: int = 32) -> str:
@@ -40,6 +40,16 @@ def replace_secret(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def write_new_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read. Raises FileExistsError where there is one."""
+    draft = _draft(path, text)
+    try:
+        # link() fails where the name exists, and never shows half a file.
+        os.link(draft, path)
+    finally:
+        draft.unlink()
 
 
 def _draft(path: Path, text: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marketplace.licensing.auditing import record as record_in_log
 from marketplace.licensing.granting import (
     change,
     extend,
@@ -39,6 +40,7 @@ __all__ = [
     "lock",
     "own_entitlement",
     "pass_on",
+    "record_in_log",
     "restore",
     "revoke",
     "signed_device_status",

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "marketplace.payments",
     "marketplace.licensing",
     "marketplace.distribution",
+    "marketplace.continuity",
     "marketplace.handovers",
     "marketplace.publishing",
     "marketplace.checkout",

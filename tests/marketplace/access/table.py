@@ -137,6 +137,10 @@ PAGES: dict[str, Row] = {
     "library/owned/<uuid:listing_id>/": Row(
         path="/library/owned/{listing}/", get=(204, 200, 204, 204, 204, 204), post=all_of(405)
     ),
+    "accounts/recovery/": Row(path="/accounts/recovery/", get=members(200), post=members(405)),
+    "accounts/recovery/remove/": Row(
+        path="/accounts/recovery/remove/", get=members(405), post=members(404)
+    ),
     ".well-known/geobuk.json": Row(
         path="/.well-known/geobuk.json", get=all_of(200), post=all_of(405)
     ),
@@ -221,5 +225,9 @@ API: dict[tuple[str, str], Statuses] = {
     ("GET", "/api/v1/devices"): (401, 200, 200, 200, 200, 200, 200, 401),
     # Each of ada's devices may remove each: whoever has lost one holds another.
     ("DELETE", "/api/v1/devices/{device}"): (401, 204, 204, 404, 404, 404, 404, 401),
+    ("GET", "/api/v1/unlock"): (401, 200, 200, 200, 200, 200, 200, 401),
+    # An empty body registers no key, and nobody in the trade has one to remove.
+    ("PUT", "/api/v1/recovery-key"): (401, 422, 422, 422, 422, 422, 422, 401),
+    ("DELETE", "/api/v1/recovery-key"): (401, 404, 404, 404, 404, 404, 404, 401),
     ("DELETE", "/api/v1/device"): (401, 204, 204, 204, 204, 204, 204, 401),
 }
