@@ -125,11 +125,15 @@ def find_issuer(
 
 @dataclass(frozen=True, kw_only=True)
 class Keyring:
-    """Every issuer key of a shop, and which of them sign no more."""
+    """Every issuer key of a shop, and which of them sign no more.
+
+    `certificates` are the documents behind `issuers`, in the same order.
+    """
 
     sequence: int
     issued_at: datetime
     issuers: tuple[IssuerCertificate, ...]
+    certificates: tuple[str, ...]
     retired: Mapping[str, datetime]
 
     def certificate(self, document: str | bytes) -> IssuerCertificate:
@@ -196,6 +200,7 @@ def verify_keyring(
         sequence=sequence,
         issued_at=time_from(claims, "iat"),
         issuers=issuers,
+        certificates=tuple(listed),
         retired={kid: time_from(retired, kid) for kid in retired},
     )
 

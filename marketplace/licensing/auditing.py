@@ -25,6 +25,7 @@ from drm.encoding import b64u, canonical_json, from_b64u, parse_object, time_to_
 from drm.errors import DrmError
 from drm.signed import document_hash, key_hint
 from marketplace.licensing.audit_models import AuditEntry, AuditHead, AuditLock
+from marketplace.licensing.checkpoints import checkpoint_faults
 from marketplace.licensing.errors import ProofNotReadyError
 from marketplace.licensing.models import Licence
 from marketplace.packaging import services as packaging
@@ -34,11 +35,16 @@ __all__ = ["faults", "proof_of", "record", "sign_log"]
 
 logger = logging.getLogger(__name__)
 
+_DAY = 86_400
+
 
 @transaction.atomic
-def record(*, kind: str, body: Mapping[str, Any], now: dt.datetime) -> AuditEntry:
+def record(
+    *, kind: str, body: Mapping[str, Any], now: dt.datetime, day_only: bool = False
+) -> AuditEntry:
     """Append an entry in the caller's transaction: both happen, or neither.
 
+    With `day_only` the entry names the beginning of the UTC day instead of the second.
     `body` names what happened, a document by its "hash". The first entry of a new UTC day
     signs the head over all before it; where custody is damaged, the head waits for
     `manage.py audit sign`.
@@ -53,7 +59,10 @@ def record(*, kind: str, body: Mapping[str, Any], now: dt.datetime) -> AuditEntr
             _sign(now)
         except CustodyError:
             logger.exception("the head of the audit log could not be signed")
-    entry = canonical_json({**body, "kind": kind, "at": time_to_claim(now)})
+    at = time_to_claim(now)
+    if day_only:
+        at -= at % _DAY
+    entry = canonical_json({**body, "kind": kind, "at": at})
     previous = from_b64u(last.chain) if last is not None else CHAIN_START
     return AuditEntry.objects.create(
         index=last.index + 1 if last is not None else 0,
@@ -105,6 +114,7 @@ def faults() -> Iterator[str]:
             yield f"Entry {row.index} is filed under another document."
         documents.add(named)
     yield from _head_faults(leaves, chains)
+    yield from checkpoint_faults(leaves, chains)
     for licence in Licence.objects.order_by("pk").iterator():
         if document_hash(licence.jws) not in documents:
             yield f"Licence {licence.pk} does not stand in the log."
@@ -117,7 +127,9 @@ def _head_faults(leaves: list[bytes], chains: list[bytes]) -> Iterator[str]:
             yield f"Head {size} covers entries that are missing: the log ends at {len(leaves)}."
             continue
         try:
-            head = verify_head(row.jws, issuer_public=packaging.issuer_public(key_hint(row.jws)))
+            issuer = packaging.issuer_certificate(key_hint(row.jws))
+            head = verify_head(row.jws, issuer_public=issuer.public)
+            issuer.require_issued_within(head.issued_at)
         except (DrmError, CustodyError) as error:
             yield f"Head {size} is not signed by this shop: {error}"
             continue
@@ -135,18 +147,15 @@ def _sign(now: dt.datetime) -> AuditHead | None:
     present: AuditHead | None = AuditHead.objects.filter(tree_size=size).first()
     if present is not None:
         return present
-    issuer, root = packaging.issuer(now=now), tree_root(_leaves(size))
+    packaging.warn_of_end(now=now)
+    issuer, root, chain = packaging.issuer(now=now), tree_root(_leaves(size)), from_b64u(last.chain)
     jws = sign_head(
-        issuer=issuer.key,
-        kid=issuer.kid,
-        tree_size=size,
-        root=root,
-        chain=from_b64u(last.chain),
-        now=now,
+        issuer=issuer.key, kid=issuer.kid, tree_size=size, root=root, chain=chain, now=now
     )
     day = now.astimezone(dt.UTC).date()
     head = AuditHead(tree_size=size, root=b64u(root), jws=jws, day=day)
     head.save()
+    packaging.sign_own_checkpoint(tree_size=size, root=root, chain=chain, now=now)
     return head
 
 

@@ -5,6 +5,7 @@
     - EntitlementNotFoundError   no such purchase, or not yours
     - LicenceNotFoundError       no such licence, or not of this device
     - ProofNotReadyError         no signed head of the audit log covers it yet
+    - LogSizeUnknownError        no head of the audit log was signed at that size
   + NotAllowedError
     - EntitlementRevokedError    it was yours, and was taken back or passed on
     - EntitlementOverError       it was yours for a time, which is over
@@ -12,6 +13,7 @@
     - EntitlementConflictError   an order that already granted something else
     - HandingOverError           it is on its way to somebody else
     - TransitionError            an event that this state does not know
+    - NotLeasedError             a licence that opens without leases
     - KeyCommitmentError         the key in custody is not the one that sealed the package
 """
 
@@ -27,6 +29,8 @@ __all__ = [
     "HandingOverError",
     "KeyCommitmentError",
     "LicenceNotFoundError",
+    "LogSizeUnknownError",
+    "NotLeasedError",
     "ProofNotReadyError",
     "TransitionError",
 ]
@@ -42,6 +46,10 @@ class LicenceNotFoundError(NotFoundError):
 
 class ProofNotReadyError(NotFoundError):
     code = "proof_not_ready"
+
+
+class LogSizeUnknownError(NotFoundError):
+    code = "log_size_unknown"
 
 
 class EntitlementRevokedError(NotAllowedError):
@@ -62,6 +70,10 @@ class HandingOverError(ConflictError):
 
 class TransitionError(ConflictError):
     code = "invalid_transition"
+
+
+class NotLeasedError(ConflictError):
+    code = "not_leased"
 
 
 class KeyCommitmentError(ConflictError):

@@ -19,6 +19,7 @@ from marketplace.packaging.models import RootDocument, SigningKey
 
 __all__ = [
     "checkpoint",
+    "checkpoints",
     "current_root",
     "ensure_keyring",
     "keep",
@@ -44,6 +45,15 @@ def keyring() -> str:
 def checkpoint() -> str:
     """The newest checkpoint of the present root, a JWS; "" where it signed none yet."""
     return _newest(_Kind.CHECKPOINT)
+
+
+def checkpoints() -> list[tuple[int, str, str]]:
+    """Every checkpoint of every root: size of the log, JWS, and the root's public key."""
+    roots = dict(
+        SigningKey.objects.filter(role=SigningKey.Role.ROOT).values_list("kid", "public_key")
+    )
+    rows = RootDocument.objects.filter(kind=_Kind.CHECKPOINT)
+    return [(row.sequence, row.jws, roots.get(row.root, "")) for row in rows]
 
 
 def root_changes() -> list[str]:

@@ -10,13 +10,14 @@ from marketplace.accounts.types import User
 from marketplace.packaging.access import own_draft, own_upload
 from marketplace.packaging.errors import PackageNotFoundError
 from marketplace.packaging.media import PLAYABLE, media_type_of_name
-from marketplace.packaging.models import Package, PackageDraft, PackageFile, Upload
+from marketplace.packaging.models import Package, PackageDraft, PackageFile, SigningKey, Upload
 from marketplace.packaging.store import file_name
 
 __all__ = [
     "draft",
     "files",
     "files_of_draft",
+    "issuer_keys",
     "media_type_of_name",
     "package",
     "playable",
@@ -62,6 +63,12 @@ def files_of_draft(draft_id: uuid.UUID) -> QuerySet[PackageFile]:
 def playable(media_type: str) -> bool:
     """Whether the player of this shop shows files of this media type."""
     return media_type in PLAYABLE
+
+
+def issuer_keys() -> QuerySet[SigningKey]:
+    """Every issuer key of the shop, the first one first; their secrets stay wrapped."""
+    issuers = SigningKey.objects.filter(role=SigningKey.Role.ISSUER)
+    return issuers.order_by("starts_at", "created_at")
 
 
 def sealed_files() -> dict[str, int]:

@@ -23,6 +23,7 @@ from marketplace.packaging.escrow import (
 from marketplace.packaging.files import UploadFile, upload_path
 from marketplace.packaging.keyrings import (
     checkpoint,
+    checkpoints,
     current_root,
     keyring,
     root_changes,
@@ -31,10 +32,12 @@ from marketplace.packaging.keyrings import (
 from marketplace.packaging.media import HEAD_SIZE
 from marketplace.packaging.models import ContentKey as ContentKeyRow
 from marketplace.packaging.models import PackageDraft, Upload
+from marketplace.packaging.roots import accept_answer, export_root, make_request, wipe_root
 from marketplace.packaging.rotation import finish_rotation, rotate_master_key
 from marketplace.packaging.sealing import fail_draft, queue_sealing, report_stage, seal_draft
 from marketplace.packaging.signing import (
     certified_until,
+    is_replaced,
     issuer,
     issuer_certificate,
     issuer_public,
@@ -54,23 +57,28 @@ from marketplace.packaging.uploads import (
 
 __all__ = [
     "Issuer",
+    "accept_answer",
     "add_file",
     "certified_until",
     "checkpoint",
+    "checkpoints",
     "content_key",
     "create_draft",
     "current_root",
     "delete_draft",
+    "export_root",
     "fail_draft",
     "fingerprint_of_box",
     "finish_rotation",
     "is_mending",
+    "is_replaced",
     "is_whole",
     "issuer",
     "issuer_certificate",
     "issuer_public",
     "keyring",
     "lock_master_key",
+    "make_request",
     "manifest",
     "master_key_fingerprint",
     "move_upload",
@@ -89,6 +97,7 @@ __all__ = [
     "sweep_uploads",
     "unlock_master_key",
     "warn_of_end",
+    "wipe_root",
     "wrap_deposit",
 ]
 

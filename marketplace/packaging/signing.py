@@ -31,6 +31,7 @@ __all__ = [
     "LIFETIME",
     "STEP",
     "certified_until",
+    "is_replaced",
     "issuer",
     "issuer_certificate",
     "issuer_public",
@@ -59,7 +60,7 @@ def issuer(*, now: dt.datetime | None = None) -> Issuer:
     row = _current(now)
     if row is None or _ends_soon(row, now):
         row = _renewed(now) or row
-    if row is None or row.ends_at is None or row.ends_at < now:
+    if row is None or not _covers(row, now):
         raise NoIssuerError(
             _(
                 "No key of this shop may sign licences now: the last certificate has ended."
@@ -82,6 +83,18 @@ def issuer_certificate(kid: str) -> IssuerCertificate:
         raise CustodyError("The database has no root key. Restore it from a backup.")
     public = IdentityPublicKey.from_bytes(from_b64u(root.public_key))
     return verify_issuer_certificate(_row(kid).certificate, root_public=public)
+
+
+def is_replaced(kid: str, *, now: dt.datetime) -> bool:
+    """Whether that issuer signs no more, while another one can."""
+    row = SigningKey.objects.filter(role=_Role.ISSUER, kid=kid).first()
+    retired = row is None or row.retired_at is not None or not _covers(row, now)
+    if not retired:
+        return False
+    try:
+        return issuer(now=now).kid != kid
+    except CustodyError:
+        return False
 
 
 def shop_document_keys() -> tuple[str, list[str]]:
@@ -195,6 +208,15 @@ def _store(role: SigningKey.Role, key: IdentityKey, **fields: object) -> Signing
         master=kept.master,
         **fields,
     )
+
+
+def _covers(row: SigningKey, now: dt.datetime) -> bool:
+    """Whether the root vouches for what the row's key signs now."""
+    if row.starts_at is None or row.ends_at is None or row.ends_at < now:
+        return False
+    root = current_root()
+    # A key of a root that is here was made when it was needed: a clock was set back.
+    return row.starts_at - BACKDATE <= now or (root is not None and root.has_private)
 
 
 def _ends_soon(row: SigningKey, now: dt.datetime) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from drm.keys import IdentityKey
+from marketplace.packaging.ceremony import LogState
 from marketplace.packaging.models import Package, PackageDraft, PackageFile, Upload
 
-__all__ = ["Issuer", "Package", "PackageDraft", "PackageFile", "Upload"]
+__all__ = ["Issuer", "LogState", "Package", "PackageDraft", "PackageFile", "Upload"]
 
 
 @dataclass(frozen=True, kw_only=True)
