@@ -20,6 +20,7 @@ from seeder.client import ShopClient
 from seeder.errors import LicenceRefusedError
 from seeder.leases import HeldLicence, Leases
 from seeder.records import LicenceRecord, Record
+from seeder.terms import Remaining, remaining_of
 
 __all__ = ["Permit"]
 
@@ -59,6 +60,17 @@ class Permit:
         """When bytes end; None where only the shop's word ends them."""
         return self.decision.stops
 
+    def look(self) -> None:
+        """Refuse where it is over, without beginning. Raises LicenceRefusedError."""
+        with self._lock:
+            if self._began is not None:
+                self._require_time()
+                return
+            decision = self._leases.decide("play", self.held)
+            if not decision.allowed:
+                raise LicenceRefusedError(decision.message, code=decision.code)
+            self.decision = decision
+
     def check(self) -> None:
         """Let the next bytes pass; the first ones begin the play, on disk before this returns.
 
@@ -67,10 +79,12 @@ class Permit:
         with self._lock:
             if self._began is None:
                 self._begin()
-            now, played = self._now()
-            if self.stops is not None and now >= self.stops:
-                self._go_on(now)
+            now, played = self._require_time()
             self._keep_up(now, played)
+
+    def remaining(self, kind: str) -> Remaining | None:
+        """What is left of it, a purchase of this kind."""
+        return remaining_of(kind, self.held, self._leases)
 
     def end(self) -> None:
         """Close the play; one shorter than the grace of its right is taken back."""
@@ -113,6 +127,12 @@ class Permit:
         at, started = self._began
         played = self._timer() - started
         return max(self._leases.records.now(), at + timedelta(seconds=played)), played
+
+    def _require_time(self) -> tuple[datetime, float]:
+        now, played = self._now()
+        if self.stops is not None and now >= self.stops:
+            self._go_on(now)
+        return now, played
 
     def _go_on(self, now: datetime) -> None:
         """Go on if there is a newer lease, or stop with the sentence of what is over."""

@@ -2,7 +2,8 @@
 
     manifest (signed, hashes to the package id) ─► files on disk ─► last signed word
       ─► licence (signed, this device, this content, in time, right) ─► status, if the
-      shop answers ─► content key ─► last segment of each file
+      shop answers ─► lease, where the licence needs one ─► content key ─► last segment of
+      each file ─► at the first byte of what ends: the record of the play (seeder.permit)
 
 A perpetual licence opens without the shop. What the shop signs outranks the licence and
 is kept, so going offline afterwards opens nothing; what it does not sign changes nothing.
@@ -11,130 +12,40 @@ is kept, so going offline afterwards opens nothing; what it does not sign change
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Self
 
 import drm.errors
 from drm.errors import AuthenticationError, DrmError, FormatError
-from drm.keys import ContentKey
 from drm.licence import LicenceClaims, OpenedLicence, open_licence
-from drm.manifest import FileEntry, Manifest, open_details
-from drm.package import open_file
-from drm.rights import Action, Rights
+from drm.manifest import Manifest, open_details
+from drm.rights import Action
 from drm.status import Status
-from drm.stream import StreamReader
 from seeder.client import ShopClient
 from seeder.config import ShopFolder
 from seeder.device import DeviceKeys
 from seeder.errors import (
     DeviceRemovedError,
     LicenceRefusedError,
-    NotCompleteError,
     NotLoggedInError,
     ShopError,
     ShopRefusedError,
     ShopUnreachableError,
 )
+from seeder.leases import HeldLicence, Leases
 from seeder.library import LibraryItem
+from seeder.opened import OpenedPackage, changed_bytes, incomplete
 from seeder.papers import REVOKED, Papers
+from seeder.permit import Permit
 from seeder.shops import Shop
 from seeder.standing import ask_licence
 from seeder.trust import certified_licence, certified_manifest
 
-__all__ = ["CHANGED_BYTES", "OpenedPackage", "Opener", "PlainFile", "changed_bytes"]
+__all__ = ["OpenedPackage", "Opener"]
 
-CHANGED_BYTES = (
-    "This copy holds changed bytes: they are not what the seller sealed, so nothing of "
-    "them is shown. Mend it with: geobuk sync"
-)
-
-
-def changed_bytes() -> LicenceRefusedError:
-    return LicenceRefusedError(CHANGED_BYTES, code="changed_bytes")
-
-
-class PlainFile:
-    """The plaintext of one file, from any place and any thread. Close it after use."""
-
-    def __init__(self, source: BinaryIO, reader: StreamReader, papers: Papers) -> None:
-        self._source = source
-        self._reader = reader
-        self._papers = papers
-        self.size = reader.size
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return exactly these plain bytes. Raises LicenceRefusedError (changed_bytes)."""
-        try:
-            data = self._reader.read_at(offset, size)
-        except (DrmError, OSError) as error:
-            self._papers.doubt()
-            raise changed_bytes() from error
-        if len(data) != size:
-            raise changed_bytes()
-        return data
-
-    def close(self) -> None:
-        self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedPackage:
-    """A package that may be opened now. Its key is in memory only."""
-
-    item: LibraryItem
-    manifest: Manifest
-    entries: tuple[FileEntry, ...]
-    rights: Rights
-    content: Path
-    papers: Papers
-    online: bool
-    _key: ContentKey = field(repr=False)
-
-    def path(self, index: int) -> Path:
-        return self.content / f"{index:05d}"
-
-    def check(self) -> None:
-        """Refuse if the purchase was withdrawn since; cheap enough for every request."""
-        message = self.papers.revocation()
-        if message is not None:
-            raise LicenceRefusedError(message, code="revoked")
-
-    def open(self, index: int) -> PlainFile:
-        """One file's plaintext, with an open file of its own beneath.
-
-        Raises LicenceRefusedError (changed_bytes) where the end of the file is not
-        genuine; what lies before is checked as it is read.
-        """
-        self.check()
-        try:
-            source = self.path(index).open("rb", buffering=0)
-        except FileNotFoundError as error:
-            raise _incomplete(self.item) from error
-        try:
-            return PlainFile(
-                source, open_file(self.manifest, index, source, key=self._key), self.papers
-            )
-        except DrmError as error:
-            source.close()
-            self.papers.doubt()
-            raise changed_bytes() from error
-        except BaseException:
-            source.close()
-            raise
-
-
-def _incomplete(item: LibraryItem) -> NotCompleteError:
-    return NotCompleteError(
-        f"“{item.title}” is not all on this machine yet. Fetch the rest with: geobuk sync"
-    )
+# Refusals that the shop may cure: with a lease, or with the licence of the next rental.
+GO_ONLINE = frozenset({"lease_missing", "lease_expired", "clock_set_back", "state_missing"})
+ENDED = frozenset({"expired", "window_over", "plays_used_up"})
 
 
 class Opener:
@@ -154,6 +65,7 @@ class Opener:
         self._device = device
         self._client = client
         self._clock = clock
+        self._leases = Leases(shop, folder, device, clock=clock)
 
     def papers(self, package: str) -> Papers:
         return Papers(self._folder, package, thumbprint=self._device.thumbprint, shop=self._shop)
@@ -169,7 +81,7 @@ class Opener:
         manifest = self.manifest(item.package)
         _check_sizes(item, manifest, content, papers)
         jws, word = self._licence(papers, item, manifest, action)
-        opened = self._open_licence(jws, papers, manifest, action)
+        opened = self._open_with_lease(jws, papers, manifest, action, word)
         try:
             entries = open_details(manifest, opened.content_key)
         except DrmError as error:
@@ -183,17 +95,19 @@ class Opener:
             papers=papers,
             online=word is not None,
             _key=opened.content_key,
+            permit=self._permit(jws, opened) if action == "play" else None,
         )
         for index in range(len(entries)):
             package.open(index).close()  # the last segment says whether the file is whole
         return package
 
     def prepare(self, item: LibraryItem) -> None:
-        """Fetch manifest and licence now, so that the package opens offline later."""
+        """Fetch manifest, licence and lease now, so that the package opens offline later."""
         papers = self.papers(item.package)
         self.manifest(item.package)
         if not papers.stands():
-            self._fetch_licence(papers, item)
+            jws, _word = self._fetch_licence(papers, item)
+            self._leases.refresh(self._client, HeldLicence(_claims_of(jws, self._shop), jws))
 
     def manifest(self, package: str) -> Manifest:
         """The signed manifest: the copy here, or the shop's where none is here that holds."""
@@ -231,9 +145,24 @@ class Opener:
             if self._client is None:
                 raise _refusal(error, papers) from error
             return self._fetch_licence(papers, item)
-        # Refuse what is not for us before the shop is asked about it.
-        self._open_licence(held, papers, manifest, action)
+        try:
+            # Refuse what is not for us before the shop is asked about it.
+            self._open_licence(held, papers, manifest, action)
+        except LicenceRefusedError as refusal:
+            if self._client is None or refusal.code not in ENDED | GO_ONLINE:
+                raise
+            if refusal.code in ENDED:
+                return self._fetch_again(papers, item, refusal)
         return held, self._confirm(papers, claims)
+
+    def _fetch_again(
+        self, papers: Papers, item: LibraryItem, refusal: LicenceRefusedError
+    ) -> tuple[str, Status | None]:
+        """The licence of the next rental, where what is held has ended and the shop has one."""
+        try:
+            return self._fetch_licence(papers, item)
+        except ShopError as error:
+            raise refusal from error
 
     def _fetch_licence(self, papers: Papers, item: LibraryItem) -> tuple[str, Status | None]:
         """Get the licence from the shop; where its last word was an end, with a new one."""
@@ -253,11 +182,35 @@ class Opener:
         papers.keep_licence(jws)
         return jws, word
 
+    def _open_with_lease(
+        self, jws: str, papers: Papers, manifest: Manifest, action: Action, word: Status | None
+    ) -> OpenedLicence:
+        """Open the licence, with a new lease where one is due and the shop gives it."""
+        held = HeldLicence(_claims_of(jws, self._shop), jws)
+        if word is not None and not held.claims.perpetual:
+            self._leases.records.believe(word.issued_at)
+        failure = self._leases.refresh(self._client, held)
+        try:
+            return self._open_licence(jws, papers, manifest, action)
+        except LicenceRefusedError as refusal:
+            if refusal.code in GO_ONLINE and isinstance(
+                failure, ShopRefusedError | LicenceRefusedError
+            ):
+                raise LicenceRefusedError(str(failure), code=failure.code) from refusal
+            raise
+
+    def _permit(self, jws: str, opened: OpenedLicence) -> Permit | None:
+        if opened.claims.perpetual:
+            return None
+        held = HeldLicence(opened.claims, jws)
+        return Permit(self._leases, held, opened.decision, client=self._client)
+
     def _open_licence(
         self, jws: str, papers: Papers, manifest: Manifest, action: Action
     ) -> OpenedLicence:
         try:
-            _claims, issuer = certified_licence(jws, self._shop)
+            claims, issuer = certified_licence(jws, self._shop)
+            terms = self._leases.terms(HeldLicence(claims, jws))
             return open_licence(
                 jws,
                 issuer_public=issuer.public,
@@ -265,8 +218,11 @@ class Opener:
                 sealing_key=self._device.sealing,
                 package_id=papers.package,
                 manifest=manifest,
-                now=self._clock(),
+                now=terms.now,
                 action=action,
+                lease=terms.lease,
+                usage=terms.usage,
+                high_water=terms.high_water,
             )
         except DrmError as error:
             raise _refusal(error, papers) from error
@@ -354,9 +310,9 @@ def _check_sizes(item: LibraryItem, manifest: Manifest, content: Path, papers: P
         try:
             size = (content / f"{index:05d}").stat().st_size
         except FileNotFoundError as error:
-            raise _incomplete(item) from error
+            raise incomplete(item) from error
         if size < file.size:
-            raise _incomplete(item)
+            raise incomplete(item)
         if size > file.size:
             papers.doubt()
             raise changed_bytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from seeder.errors import TargetError
 from seeder.files import sync_folder
-from seeder.playback import OpenedPackage
+from seeder.opened import OpenedPackage
 
 __all__ = ["safe_name", "save_package", "save_target"]
 

@@ -50,12 +50,12 @@ class Remaining:
         }
 
 
-def remaining_of(item: LibraryItem, held: HeldLicence, leases: Leases) -> Remaining | None:
-    """How the purchase stands by its licence and this device's record; None for ever."""
+def remaining_of(kind: str, held: HeldLicence, leases: Leases) -> Remaining | None:
+    """How a purchase of this kind stands by its licence and the device's record; None for ever."""
     if held.claims.perpetual:
         return None
     decision = leases.decide("play", held)
-    return _remaining(item.kind, held.claims, leases.terms(held), decision)
+    return _remaining(kind, held.claims, leases.terms(held), decision)
 
 
 def _remaining(kind: str, claims: LicenceClaims, terms: Terms, decision: Decision) -> Remaining:

@@ -21,7 +21,7 @@ from seeder.cli.output import (
 if TYPE_CHECKING:
     from seeder.cli.seat import Seat
     from seeder.client import ShopClient
-    from seeder.playback import OpenedPackage
+    from seeder.opened import OpenedPackage
 
 __all__ = ["play", "save"]
 

@@ -27,6 +27,7 @@ from seeder.errors import LicenceRefusedError
 from seeder.web.files import FileAnswer, kind_of
 from seeder.web.guard import Guard
 from seeder.web.plays import ExpiredPlayError, Play, Plays, UnknownPlayError
+from seeder.web.terms import tell_page
 from seeder.web.texts import TEXTS, choose_language
 
 __all__ = ["file_path", "make_app", "page_path"]
@@ -87,7 +88,7 @@ def make_app(plays: Plays, *, hosts: frozenset[str]) -> ASGIApp:
             play.package.check()
         except LicenceRefusedError as error:
             play.note(error)
-        return JSONResponse({"refusal": _refusal_text(play, language)})
+        return JSONResponse({"refusal": _refusal_text(play, language), **_terms(play, language)})
 
     async def file(request: Request) -> Response | FileAnswer:
         language = choose_language(request.headers.get("accept-language"))
@@ -147,8 +148,24 @@ def _page(play: Play, token: str, language: str, request: Request) -> Response:
         "shop": play.shop_name,
         "save_command": command,
         "refusal": _refusal_text(play, language),
+        # To look at a page begins nothing: bytes that are asked for would.
+        "preload": "metadata" if package.permit is None else "none",
+        "offline_words": TEXTS[language][
+            "verified_offline" if package.permit is None else "verified_lease"
+        ],
+        **_terms(play, language),
     }
     return _render("player.html", language, context)
+
+
+def _terms(play: Play, language: str) -> dict[str, str | None]:
+    """The line on what is left, and when bytes end once they have begun; nulls for ever."""
+    permit = play.package.permit
+    if permit is None:
+        return {"terms": None, "stops": None}
+    stops = permit.stops.isoformat() if permit.begun and permit.stops else None
+    remaining = permit.remaining(play.package.item.kind)
+    return {"terms": tell_page(permit, remaining, TEXTS[language]), "stops": stops}
 
 
 def _render(

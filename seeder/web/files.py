@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from drm.manifest import FileEntry
 from seeder.errors import ItemError, LicenceRefusedError
-from seeder.playback import PlainFile
+from seeder.opened import PlainFile
 from seeder.web.plays import Play
 from seeder.web.ranges import Slice, UnsatisfiableRangeError, apply_if_range, parse_range
 from seeder.web.streaming import Body, multipart_frames, send_body

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from seeder.errors import LicenceRefusedError
-from seeder.playback import OpenedPackage
+from seeder.opened import OpenedPackage
 
 __all__ = ["ExpiredPlayError", "Play", "Plays", "UnknownPlayError"]
 
@@ -70,6 +70,11 @@ class Plays:
         if self._clock() >= play.expires_at:
             raise ExpiredPlayError
         return play
+
+    def close(self) -> None:
+        """End every play: one that was shorter than its grace counts nothing."""
+        for play in self._plays.values():
+            play.package.end()
 
 
 def _name(token: str) -> bytes:

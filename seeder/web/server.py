@@ -39,6 +39,7 @@ class PlayerServer:
                 timeout_graceful_shutdown=1,
             )
         )
+        self._plays = plays
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
 
     def _run(self) -> None:
@@ -67,3 +68,4 @@ class PlayerServer:
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
         self._socket.close()
+        self._plays.close()

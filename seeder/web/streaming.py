@@ -18,7 +18,7 @@ from starlette.types import Receive, Send
 
 from drm.stream import SEGMENT_SIZE
 from seeder.errors import LicenceRefusedError
-from seeder.playback import PlainFile
+from seeder.opened import PlainFile
 from seeder.web.ranges import Slice
 
 __all__ = ["Body", "multipart_frames", "send_body"]

@@ -17,12 +17,31 @@ function say(sentence) {
 async function explain(fallback) {
   try {
     const answer = await fetch(words.state, { headers: { Accept: "application/json" } });
-    const { refusal } = await answer.json();
-    if (refusal) say(refusal);
+    const { refusal, terms, stops } = await answer.json();
+    limit(terms, stops);
+    if (refusal) end(refusal);
     else if (fallback) say(fallback);
   } catch {
     say(words.gone);
   }
+}
+
+/** What is left, for what ends; and a look at the moment when it should be over. */
+function limit(terms, stops) {
+  const line = document.getElementById("terms");
+  if (terms && line.textContent !== terms) line.textContent = terms;
+  line.hidden = !terms;
+  clearTimeout(limit.timer);
+  if (!stops) return;
+  // At most a quarter of an hour ahead: the end may move while a lease is renewed.
+  const wait = Math.min(Math.max(new Date(stops) - Date.now(), 0) + 1000, 900_000);
+  limit.timer = setTimeout(() => explain(""), wait);
+}
+
+/** Bytes that the browser holds already would play on, so it is told to stop. */
+function end(sentence) {
+  media?.pause();
+  say(sentence);
 }
 
 const links = [...document.querySelectorAll(".list a")];
@@ -74,6 +93,7 @@ if (media) {
   media.addEventListener("stalled", () => explain(""));
   media.addEventListener("ended", () => step(1));
   media.addEventListener("play", () => player.classList.add("is-playing"));
+  media.addEventListener("playing", () => explain(""));
   media.addEventListener("pause", () => player.classList.remove("is-playing"));
   if ("mediaSession" in navigator && sameKind.length > 1) {
     navigator.mediaSession.setActionHandler("nexttrack", () => step(1));
@@ -83,6 +103,9 @@ if (media) {
 }
 document.getElementById("picture")?.addEventListener("error", () => explain(words.broken));
 document.getElementById("document")?.addEventListener("load", () => explain(""));
+
+// A picture or a document has begun by being here, and ends like a film.
+if (!document.getElementById("terms").hidden) explain("");
 
 function onKey(event) {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
