@@ -1,6 +1,6 @@
 """The seeder as a daemon: one loop with the shop, one ear on its event socket.
 
-    listener thread ──kinds of events──► queue ──► worker thread: library, engine, progress
+    listener thread ──kinds of events──► queue ──► worker thread: library, engine, leases, progress
     main thread: tick() each second ──► state.json, and whatever is shown
 
 Events only say that something changed; what changed is asked for. So a lost socket costs
@@ -28,6 +28,7 @@ from seeder.client import ShopClient
 from seeder.config import Home, is_loopback, write_json
 from seeder.downloads import Downloads, ItemState, is_final
 from seeder.errors import SeederError, ShopError
+from seeder.renewals import Renewals
 from seeder.reporting import ProgressReporter
 from seeder.session import Session
 
@@ -134,6 +135,7 @@ class Daemon:
         session: Session,
         downloads: Downloads,
         events: EventSource,
+        renewals: Renewals,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -142,6 +144,7 @@ class Daemon:
         self._reporter = ProgressReporter(client, session, clock=clock)
         self._downloads = downloads
         self._events = events
+        self._renewals = renewals
         self._clock = clock
         self._stop = threading.Event()
         self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -191,7 +194,7 @@ class Daemon:
     def _work(self) -> None:
         while not self._stop.is_set():
             self._take_events()
-            for part in (self._refresh_if_due, self._downloads.step, self._report):
+            for part in (self._refresh_if_due, self._downloads.step, self._renew, self._report):
                 # Each for itself: while the shop is away, what is here is still shared.
                 try:
                     part()
@@ -218,6 +221,7 @@ class Daemon:
         if any(kind not in {"", DEAF} for kind in kinds):
             self._refresh_at = self._clock()
             self._downloads.hurry()
+            self._renewals.hurry(changed="licence.changed" in kinds)
 
     def _refresh_if_due(self) -> None:
         now = self._clock()
@@ -227,6 +231,9 @@ class Daemon:
         self._online, self._note = True, ""
         pause = POLL_WITH_SOCKET if self._listening else POLL_WITHOUT_SOCKET
         self._refresh_at = now + pause
+
+    def _renew(self) -> None:
+        self._renewals.step(self._downloads.items)
 
     def _report(self) -> None:
         if self._online:

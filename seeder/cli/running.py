@@ -34,6 +34,7 @@ def run(
         from seeder.cli.seat import open_seat, persist
         from seeder.config import utc_now
         from seeder.daemon import Daemon, WebSocketEvents
+        from seeder.renewals import Renewals
 
         stop_on_sigterm()
         seat = open_seat(shop)
@@ -43,7 +44,13 @@ def run(
                 open_downloads(seat, client, up=up, down=down, port=port) as (session, downloads),
                 make_progress(as_json=as_json) as progress,
                 Daemon(
-                    seat.home, client, session, downloads, WebSocketEvents(client), clock=utc_now
+                    seat.home,
+                    client,
+                    session,
+                    downloads,
+                    WebSocketEvents(client),
+                    Renewals(client, seat.folder, seat.device, clock=utc_now),
+                    clock=utc_now,
                 ) as daemon,
             ):
                 while daemon.ended is None:
