@@ -21,6 +21,7 @@ import httpx
 
 from drm.proof import create_proof
 from seeder.account_devices import AccountDevices, parse_devices
+from seeder.answers import UNREADABLE, bound, read_answer
 from seeder.config import ShopFolder, exclusive, is_loopback, utc_now
 from seeder.device import DeviceKeys, forget_login
 from seeder.errors import (
@@ -53,7 +54,12 @@ def make_http(site: str, transport: httpx.BaseTransport | None = None) -> httpx.
         transport=transport,
         follow_redirects=False,
         timeout=httpx.Timeout(30.0, connect=10.0),
-        headers={"User-Agent": "geobuk", "Accept": "application/json"},
+        headers={
+            "User-Agent": "geobuk",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        },
+        event_hooks={"response": [bound]},
         # A proxy of the environment has no business with a shop on this machine.
         trust_env=not is_loopback(urlsplit(site).hostname or ""),
     )
@@ -61,8 +67,8 @@ def make_http(site: str, transport: httpx.BaseTransport | None = None) -> httpx.
 
 def read_error(response: httpx.Response) -> tuple[str, str]:
     """Code and sentence of a refusal; ours where the shop gave none."""
-    with suppress(ValueError):
-        body = response.json()
+    with suppress(ShopAnswerError):
+        body = read_answer(response)
         if isinstance(body, dict):
             code = body.get("code") or body.get("error")
             message = body.get("message") or body.get("error_description")
@@ -83,20 +89,27 @@ def fetch_shop(site: str, *, http: httpx.Client) -> Shop:
     except httpx.HTTPError as error:
         raise _unreachable(site) from error
     if response.is_redirect:
-        target = urlsplit(response.headers.get("Location", ""))
-        raise ShopAnswerError(
-            f"{site} sends on to {target.netloc or 'another page'}. "
-            f"Log in with the shop's own address: geobuk login {target.scheme}://{target.netloc}"
-            if target.netloc
-            else f"{site} is not a Geobuk shop. Check the address."
-        )
+        raise ShopAnswerError(_sent_on(site, response.headers.get("Location", "")))
     if response.status_code != 200:
         raise ShopAnswerError(f"{site} does not answer like a Geobuk shop. Check the address.")
     try:
-        document = response.json()
-    except ValueError:
+        document = read_answer(response)
+    except ShopAnswerError:
         document = None
     return parse_shop(document, site=site)
+
+
+def _sent_on(site: str, location: str) -> str:
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        target = urlsplit("")
+    if not target.netloc:
+        return f"{site} is not a Geobuk shop. Check the address."
+    return (
+        f"{site} sends on to {target.netloc}. "
+        f"Log in with the shop's own address: geobuk login {target.scheme}://{target.netloc}"
+    )
 
 
 def _unreachable(site: str) -> ShopUnreachableError:
@@ -207,12 +220,9 @@ class ShopClient:
         response = self._call(method, path, json=json, proof_only=proof_only)
         if response.status_code == 204:
             return {}
-        try:
-            value = response.json()
-        except ValueError as error:
-            raise ShopAnswerError("The shop's answer cannot be read. Try again later.") from error
+        value = read_answer(response)
         if not isinstance(value, dict):
-            raise ShopAnswerError("The shop's answer cannot be read. Try again later.")
+            raise ShopAnswerError(UNREADABLE)
         return value
 
     def _text_of(self, method: str, path: str, key: str, *, proof_only: bool = False) -> str:
@@ -305,9 +315,9 @@ class ShopClient:
         """Follow the shop's clock where ours is off; proofs live for a minute only."""
         try:
             theirs = parsedate_to_datetime(response.headers["Date"])
-        except (KeyError, ValueError):
+            skew = theirs - self._clock()
+        except (KeyError, TypeError, ValueError):  # TypeError: a time without its zone
             return False
-        skew = theirs - self._clock()
         if abs(skew - self._skew) < SKEW_WORTH_MENDING:
             return False
         self._skew = skew
@@ -343,17 +353,11 @@ class ShopClient:
             if code == "invalid_dpop_proof" and self._mend_clock(response):
                 response = self._ask_for_tokens(url, form)
         if response.is_success:
-            return self._read_tokens(response, tokens)
+            answer = read_answer(response)
+            return Tokens.from_answer(answer, now=self._clock(), refresh=tokens.refresh)
         if read_error(response)[0] == "invalid_grant":
             raise NotLoggedInError(LOGIN_AGAIN.format(site=self.shop.site))
         raise self._refusal(response)
-
-    def _read_tokens(self, response: httpx.Response, old: Tokens) -> Tokens:
-        try:
-            answer = response.json()
-        except ValueError as error:
-            raise ShopAnswerError("The shop's answer cannot be read. Try again later.") from error
-        return Tokens.from_answer(answer, now=self._clock(), refresh=old.refresh)
 
     def _ask_for_tokens(self, url: str, form: dict[str, str]) -> httpx.Response:
         try:

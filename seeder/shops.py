@@ -6,6 +6,7 @@ at the same address with another key is refused, whatever its certificate says.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,7 +17,13 @@ from drm.errors import DrmError
 from drm.issuer import verify_issuer_certificate
 from drm.keys import SUITES, IdentityPublicKey
 from seeder.config import ShopFolder, check_shop_url, read_json, write_json
-from seeder.errors import DamagedFileError, NotLoggedInError, RootKeyChangedError, ShopAnswerError
+from seeder.errors import (
+    DamagedFileError,
+    InsecureAddressError,
+    NotLoggedInError,
+    RootKeyChangedError,
+    ShopAnswerError,
+)
 
 __all__ = ["Shop", "load_shop", "parse_shop", "pin_shop"]
 
@@ -44,11 +51,7 @@ class Shop:
 
     def certified(self) -> bool:
         """Whether the root key vouches for at least one key that signs licences."""
-        for certificate in self.issuers:
-            with suppress(DrmError):
-                verify_issuer_certificate(certificate, root_public=self.root_public)
-                return True
-        return False
+        return bool(_genuine(self.issuers, self.root_public))
 
 
 def parse_shop(document: Any, *, site: str) -> Shop:
@@ -74,21 +77,42 @@ def parse_shop(document: Any, *, site: str) -> Shop:
         raise ShopAnswerError(
             f"{site} does not answer like a Geobuk shop. Check the address."
         ) from error
-    websocket = shop.websocket.replace("ws", "http", 1)
-    for endpoint in (
-        shop.api, shop.device_authorization_endpoint, shop.token_endpoint, websocket
-    ):  # fmt: skip
-        own = f"{urlsplit(endpoint).scheme}://{urlsplit(endpoint).netloc}"
-        if check_shop_url(own) != site:
-            raise ShopAnswerError(
-                f"The shop calls itself {own}, not {site}. Log in with: geobuk login {own}"
-            )
+    _require_own_addresses(shop)
     if not shop.certified():
         raise ShopAnswerError(
             f"{site} names no key for licences that its own root key vouches for. "
             "Tell the people who run the shop."
         )
     return shop
+
+
+def _genuine(certificates: Iterable[str], root_public: IdentityPublicKey) -> tuple[str, ...]:
+    """Those that the root signed, each once."""
+    found: list[str] = []
+    for certificate in dict.fromkeys(certificates):
+        with suppress(DrmError):
+            verify_issuer_certificate(certificate, root_public=root_public)
+            found.append(certificate)
+    return tuple(found)
+
+
+def _require_own_addresses(shop: Shop) -> None:
+    """Raises ShopAnswerError unless every endpoint lies on the address it came from."""
+    websocket = shop.websocket.replace("ws", "http", 1)
+    for endpoint in (
+        shop.api, shop.device_authorization_endpoint, shop.token_endpoint, websocket
+    ):  # fmt: skip
+        try:
+            own = f"{urlsplit(endpoint).scheme}://{urlsplit(endpoint).netloc}"
+            same = check_shop_url(own) == shop.site
+        except (InsecureAddressError, ValueError) as error:
+            raise ShopAnswerError(
+                f"{shop.site} does not answer like a Geobuk shop. Check the address."
+            ) from error
+        if not same:
+            raise ShopAnswerError(
+                f"The shop calls itself {own}, not {shop.site}. Log in with: geobuk login {own}"
+            )
 
 
 def pin_shop(folder: ShopFolder, shop: Shop) -> Shop:
@@ -105,8 +129,7 @@ def pin_shop(folder: ShopFolder, shop: Shop) -> Shop:
                 "Somebody may be standing between you and the shop, so nothing was sent. "
                 "Ask the shop's people before you go on."
             )
-        forgotten = [c for c in known.issuers if c not in shop.issuers]
-        shop = replace(shop, issuers=(*shop.issuers, *forgotten))
+        shop = replace(shop, issuers=_genuine((*shop.issuers, *known.issuers), shop.root_public))
     write_json(folder.shop_file, asdict(shop))
     return shop
 

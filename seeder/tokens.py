@@ -30,7 +30,7 @@ class Tokens:
                 refresh=str(answer.get("refresh_token") or refresh),
                 expires_at=now + timedelta(seconds=int(answer["expires_in"])),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ShopAnswerError("The shop's answer to the login cannot be read.") from error
 
     @classmethod

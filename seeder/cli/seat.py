@@ -15,7 +15,6 @@ from seeder.device import DeviceKeys, load_device
 from seeder.errors import (
     DeviceRemovedError,
     ItemNotFoundError,
-    NotLoggedInError,
     RootKeyChangedError,
     ShopAnswerError,
     ShopError,
@@ -94,7 +93,7 @@ def reach(seat: Seat) -> Iterator[ShopClient | None]:
         say(f"{error} What is on this machine still plays.")
         yield None
         return
-    except (ShopUnreachableError, ShopAnswerError, NotLoggedInError):
+    except ShopError:
         yield None
         return
     with client:

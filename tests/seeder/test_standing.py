@@ -5,13 +5,14 @@ Each promise is kept twice: while whoever answers at the address is asked, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from typer.testing import Result
 
 from drm.issuer import sign_issuer_certificate
@@ -28,8 +29,10 @@ Answer = Callable[[FakeShop, FakePackage, Request], Response]
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seeder.client.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("seeder.answers.PATIENCE", 0.3)
+    monkeypatch.setattr("seeder.answers.LARGEST", 2**22)
 
 
 def _refuse(status: int, code: str) -> Answer:
@@ -63,6 +66,21 @@ def _word(**changes: object) -> Answer:
     return answer
 
 
+def _raw(body: bytes) -> Answer:
+    return lambda *_: Response(body)
+
+
+def _without_end() -> Iterator[bytes]:
+    while True:
+        yield b"[" * 65536
+
+
+async def _dripping() -> AsyncIterator[bytes]:
+    while True:
+        yield b"["
+        await asyncio.sleep(0.01)
+
+
 STRANGER = IdentityKey.generate()
 HTML = "<html><h1>This domain is for sale</h1></html>"
 SQUATTERS: dict[str, Answer] = {
@@ -79,6 +97,17 @@ SQUATTERS: dict[str, Answer] = {
     "an empty library": _library(),
     "a revoked library": _library("revoked"),
     "a strange library": _library("revoked", "expired", "lent"),
+    "a library without end": lambda *_: StreamingResponse(_without_end()),
+    "a library that drips": lambda *_: StreamingResponse(_dripping()),
+    "a library too deep to read": lambda *_: Response(b'{"items": ' + b"[" * 200_000),
+    "a library of no numbers": _raw(b'{"items": [{"version": 1e999}]}'),
+    "a library that cannot be written": _raw(b'{"items": [], "title": "\\ud800"}'),
+    "a compressed library": lambda *_: Response(b"x", headers={"Content-Encoding": "gzip"}),
+    "a clock without a zone": lambda *_: JSONResponse(
+        {"code": "invalid_proof", "message": "Late."},
+        401,
+        headers={"Date": "Mon, 01 Jan 2024 00:00:00 -0000"},
+    ),
     "status without a signature": lambda *_: JSONResponse({"status": "revoked"}),
 }
 # Words that look signed. The sequence of the word that was believed last is 5.
@@ -263,6 +292,30 @@ def test_a_shop_with_another_root_is_told_nothing_and_takes_nothing(
 
     assert shop.calls[calls:] == ["GET /.well-known/geobuk.json"]
     assert "another root key" in geobuk("library").stderr
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"api": "http://["},
+        {"api": "http://shop.example/api"},
+        {"websocket": "ws://10.0.0.1/ws/"},
+        {"token_endpoint": "https://elsewhere.example/token"},
+        {"issuers": []},
+        {"issuers": ["x"]},
+        {"root_key": "AAAA"},
+    ],
+)
+def test_a_strange_shop_document_takes_nothing(
+    shop: FakeShop,
+    bought: FakePackage,
+    geobuk: Geobuk,
+    tmp_path: Path,
+    document: dict[str, object],
+) -> None:
+    shop.document = document
+
+    saves(geobuk, tmp_path, bought)
 
 
 def test_a_shop_document_that_leaves_keys_out_makes_nothing_unreadable(
