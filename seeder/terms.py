@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drm.decision import Decision
-from drm.errors import FormatError
+from drm.errors import DrmError, FormatError
 from drm.licence import LicenceClaims
 from drm.rights import Rights
 from seeder.leases import HeldLicence, Leases, Terms
 from seeder.library import LibraryItem
+from seeder.papers import Papers
+from seeder.shops import Shop
+from seeder.trust import certified_licence
 
-__all__ = ["Remaining", "left", "promised", "remaining_of", "tell"]
+__all__ = ["Remaining", "left", "promised", "remaining_here", "remaining_of", "tell"]
 
 _KINDS = {"rental": "Rental", "subscription": "Subscription", "loan": "Loan", "gift": "Gift"}
 _DAY = timedelta(days=1)
@@ -126,3 +129,17 @@ def tell(remaining: Remaining, now: datetime) -> str:
 
 def _clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def remaining_here(
+    item: LibraryItem, papers: Papers, shop: Shop, leases: Leases
+) -> Remaining | None:
+    """How a purchase stands: by the licence that lies here, else as the library tells it."""
+    jws = papers.licence()
+    if jws is not None and papers.stands():
+        try:
+            claims, _issuer = certified_licence(jws, shop)
+        except DrmError:
+            return promised(item)
+        return remaining_of(item.kind, HeldLicence(claims, jws), leases)
+    return promised(item)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from seeder.cli.output import JsonOption, ShopOption, emit, reporting, say, show_size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from seeder.cli.seat import Seat
     from seeder.downloads import ItemState
     from seeder.library import LibraryItem
+    from seeder.terms import Remaining
 
 __all__ = ["library", "status", "sync"]
 
@@ -19,6 +22,31 @@ def _where(seat: Seat, item: LibraryItem) -> str:
     if not item.active:
         return "withdrawn"
     return "here" if seat.here(item.package) else "not here yet"
+
+
+def _terms(seat: Seat, item: LibraryItem | None) -> Remaining | None:
+    """What is left of a purchase that ends; None for one that does not."""
+    from seeder.config import utc_now
+    from seeder.leases import Leases
+    from seeder.terms import remaining_here
+
+    if item is None or not item.active:
+        return None
+    leases = Leases(seat.shop, seat.folder, seat.device, clock=utc_now)
+    return remaining_here(item, seat.papers(item.package), seat.shop, leases)
+
+
+def _terms_json(seat: Seat, item: LibraryItem | None) -> dict[str, Any] | None:
+    terms = _terms(seat, item)
+    return terms.to_json() if terms else None
+
+
+def _sentence(seat: Seat, item: LibraryItem | None) -> str | None:
+    from seeder.config import utc_now
+    from seeder.terms import tell
+
+    terms = _terms(seat, item)
+    return tell(terms, utc_now()) if terms else None
 
 
 def library(shop: ShopOption = None, as_json: JsonOption = False) -> None:
@@ -30,7 +58,10 @@ def library(shop: ShopOption = None, as_json: JsonOption = False) -> None:
         with reach(seat) as client:
             known, fresh = known_library(seat, client)
         if as_json:
-            items = [item.to_json() | {"here": seat.here(item.package)} for item in known.items]
+            items = [
+                item.to_json() | {"here": seat.here(item.package), "terms": _terms_json(seat, item)}
+                for item in known.items
+            ]
             emit(
                 {
                     "shop": seat.shop.site,
@@ -70,6 +101,8 @@ def _show_library(seat: Seat, items: tuple[LibraryItem, ...]) -> None:
             _where(seat, item),
             item.package[:8],
         )
+        if sentence := _sentence(seat, item):
+            table.add_row(Text(f"  {sentence}"))
     Console().print(table)
 
 
@@ -114,20 +147,24 @@ def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
         seat = open_seat(shop)
         running = daemon_states(seat)
         states = tuple((running or {}).values())
+        known = load_library(seat.folder)
+        bought = {item.package: item for item in (known.items if known else ()) if item.active}
         if running is None:
-            known = load_library(seat.folder)
             states = tuple(_idle(seat, i) for i in (known.items if known else ()) if i.active)
         if as_json:
             emit(
                 {
                     "shop": seat.shop.site,
                     "running": running is not None,
-                    "items": [asdict(state) for state in states],
+                    "items": [
+                        asdict(state) | {"terms": _terms_json(seat, bought.get(state.package))}
+                        for state in states
+                    ],
                 }
             )
             return
         say("The seeder is running." if running is not None else "The seeder is not running.")
-        _show_states(states)
+        _show_states(states, lambda package: _sentence(seat, bought.get(package)))
 
 
 def _idle(seat: Seat, item: LibraryItem) -> ItemState:
@@ -140,7 +177,7 @@ def _idle(seat: Seat, item: LibraryItem) -> ItemState:
     return ItemState(item.package, item.title, "paused" if here else "waiting", done, total)
 
 
-def _show_states(states: tuple[ItemState, ...]) -> None:
+def _show_states(states: tuple[ItemState, ...], sentence: Callable[[str], str | None]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -159,7 +196,8 @@ def _show_states(states: tuple[ItemState, ...]) -> None:
             str(state.peers),
         ]
         table.add_row(*row)
-        if state.note:
-            table.add_row(Text(f"  {state.note}"))
+        for line in (sentence(state.package), state.note):
+            if line:
+                table.add_row(Text(f"  {line}"))
     if states:
         Console().print(table)

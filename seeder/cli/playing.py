@@ -76,18 +76,21 @@ def play(
         seat = open_seat(shop)
         with reach(seat) as client:
             package = _open(seat, client, item, action="play", as_json=as_json)
-        if file > len(package.entries):
-            raise ItemNotFoundError(
-                f"“{package.item.title}” has {len(package.entries)} files; choose one of them."
-            )
-        _serve(seat, package, start=file - 1, browser=browser, as_json=as_json)
+            if file > len(package.entries):
+                raise ItemNotFoundError(
+                    f"“{package.item.title}” has {len(package.entries)} files; choose one of them."
+                )
+            # The line to the shop stays: a long play renews its lease.
+            _serve(seat, package, start=file - 1, browser=browser, as_json=as_json)
 
 
 def _serve(seat: Seat, package: OpenedPackage, *, start: int, browser: bool, as_json: bool) -> None:
     from seeder.config import utc_now
+    from seeder.terms import tell
     from seeder.web.plays import Plays
     from seeder.web.server import PlayerServer
 
+    terms = package.permit.remaining(package.item.kind) if package.permit else None
     plays = Plays(clock=utc_now)
     token = plays.add(package, start=start, shop_name=seat.shop.name)
     with PlayerServer(plays) as server:
@@ -111,11 +114,14 @@ def _serve(seat: Seat, package: OpenedPackage, *, start: int, browser: bool, as_
                     "title": package.item.title,
                     "package": package.item.package,
                     "online": package.online,
+                    "terms": terms.to_json() if terms else None,
                     "files": files,
                 }
             )
         else:
             say(f"“{package.item.title}” is open: licence checked, for this device.")
+            if terms:
+                say(tell(terms, utc_now()))
             say("The player page, then the address for another player:")
             typer.echo(page)
             typer.echo(urls[start])
