@@ -11,6 +11,7 @@ The home folder is GEOBUK_HOME, or the user's data folder of the system:
         library.json       the last copy of the library, for use offline
         device-status.jws  the shop's last signed word on this device
         packages/<id>/     manifest, licences and statuses by device, and marks of one package
+        surrenders/        words that a licence was given back, until the shop has them
         content/           ciphertext and torrent state (seeder.store)
 """
 

@@ -37,6 +37,7 @@ from seeder.errors import (
     ShopUnreachableError,
     TorrentError,
 )
+from seeder.handovers import give_back
 from seeder.library import LibraryItem, load_library
 from seeder.papers import Papers
 from seeder.playback import Opener
@@ -100,6 +101,7 @@ class Downloads:
         only: frozenset[str] | None = None,
     ) -> None:
         self._folder = folder
+        self._device = device
         self._thumbprint = device.thumbprint
         self._client = client
         self._session = session
@@ -118,7 +120,9 @@ class Downloads:
         return self._opener.papers(package)
 
     def refresh(self) -> None:
-        """Ask the shop what is bought, and for its word on what is no more. Raises ShopError."""
+        """Give back what is asked for; ask the shop what is bought, and for its word on what is
+        no more. Raises ShopError."""
+        give_back(self._client, self._folder, self._device, clock=self._clock)
         self.items = refresh_library(
             self._client, self._folder, thumbprint=self._thumbprint, now=self._clock()
         )

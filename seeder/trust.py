@@ -10,6 +10,8 @@ from drm.lease import Lease, verify_lease
 from drm.licence import LicenceClaims, peek_licence
 from drm.manifest import Manifest, package_id, read_manifest
 from drm.status import Status, read_status, verify_status
+from drm.surrender import SurrenderRequest, verify_surrender_request
+from drm.unlock import Unlock, read_unlock
 from seeder.errors import LicenceRefusedError
 from seeder.shops import Shop
 
@@ -18,6 +20,8 @@ __all__ = [
     "certified_licence",
     "certified_manifest",
     "certified_status",
+    "certified_surrender_request",
+    "certified_unlock",
     "stored_status",
 ]
 
@@ -85,6 +89,31 @@ def certified_status(
     )
     issuer.require_issued_within(status.issued_at)
     return status
+
+
+def certified_surrender_request(
+    jws: str, shop: Shop, *, device: str, nonce: str
+) -> SurrenderRequest:
+    """Read the shop's request that this device (its thumbprint) gives a licence back.
+
+    Raises drm's errors: then nothing is given back.
+    """
+    issuer = _issuer(jws, shop)
+    request = verify_surrender_request(jws, issuer_public=issuer.public, device=device, nonce=nonce)
+    issuer.require_issued_within(request.issued_at)
+    return request
+
+
+def certified_unlock(jws: str | bytes, shop: Shop) -> Unlock:
+    """Read an unlock document that an issuer signed while its certificate was valid.
+
+    A retired issuer's counts too: who forged one would need the content keys to begin with.
+    Raises drm's AuthenticationError or FormatError.
+    """
+    issuer = _issuer(jws, shop)
+    unlock = read_unlock(jws, issuer_public=issuer.public)
+    issuer.require_issued_within(unlock.issued_at)
+    return unlock
 
 
 def stored_status(jws: str | bytes, shop: Shop) -> Status:

@@ -109,7 +109,7 @@ def accept_handover(*, user: User, handover_id: uuid.UUID, now: dt.datetime) -> 
     _require_offered(handover, entitlement)
     if handover.giver_id == user.pk:
         raise HandoverNotPossibleError(_("You offered this yourself. The other person accepts it."))
-    if entitlements.is_entitled(user.pk, entitlement.package_id):
+    if entitlements.owns(user, entitlement.listing_id):
         raise HandoverNotPossibleError(
             _("You have this in your library already, so you cannot receive it again.")
         )

@@ -48,7 +48,8 @@ def _word_on(licence: Licence, now: dt.datetime) -> _Word:
     # Both change the word: only their sum grows with each change of either.
     sequence = entitlement.sequence + _device_sequence(licence.device)
     if licence.surrendered_at is not None:
-        return _Word(_passed_on(), licence.surrendered_at, sequence + 1, "transferred")
+        message = _surrendered_message(entitlement)
+        return _Word(message, licence.surrendered_at, sequence + 1, "transferred")
     match entitlement.state:
         case _State.REVOKED:
             return _Word(_revoked_message(changed), changed, sequence, "refund")
@@ -74,6 +75,15 @@ def _over_message(entitlement: Entitlement) -> str:
     if entitlement.kind == Entitlement.Kind.LOAN:
         return _("This loan is over. Its owner has it back.")
     return _("This has ended. Renew it in the shop to open it again.")
+
+
+def _surrendered_message(entitlement: Entitlement) -> str:
+    if entitlement.kind == Entitlement.Kind.LOAN:
+        return _("This loan was given back to its owner.")
+    return _(
+        "This device has given its licence back, as you lend this or pass it on. If that is "
+        "cancelled, or the loan is over, it opens here again: run “geobuk sync” then."
+    )
 
 
 def _passed_on() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seeder.cli import account, items, keys, playing, running
+from seeder.cli import account, handing, items, keys, playing, running
 
 __all__ = ["app", "main"]
 
@@ -43,6 +43,7 @@ app.add_typer(account.devices, name="devices")
 app.add_typer(keys.keys, name="keys")
 app.command("library")(items.library)
 app.command("sync")(items.sync)
+app.command("handovers")(handing.handovers)
 app.command("status")(items.status)
 app.command("run")(running.run)
 app.command("play")(playing.play)
