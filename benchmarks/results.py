@@ -14,7 +14,7 @@ class Result:
 
     `ratio` is value / reference as the bar wants it, `bar` the least (or, where
     `bar_is_most`, the most) that the ratio may be; without a bar the figure is told
-    and not judged.
+    and not judged. A bar that `must` be met fails the run.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Result:
     ratio: float | None = None
     bar: float | None = None
     bar_is_most: bool = False
+    must: bool = False
 
     @property
     def ok(self) -> bool | None:
@@ -35,5 +36,5 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         fields = asdict(self)
-        del fields["bar_is_most"]
+        del fields["bar_is_most"], fields["must"]
         return {**fields, "ok": self.ok}
