@@ -22,14 +22,12 @@ __all__ = [
     "LibraryOut",
     "LicenceOut",
     "ListedDeviceOut",
-    "LogProofOut",
     "MeOut",
     "Nonce",
     "PackageId",
     "ProgressIn",
     "ProgressItemIn",
     "ProgressOut",
-    "ProofOut",
     "StatusOut",
     "SurrenderIn",
     "SurrenderOut",
@@ -124,17 +122,6 @@ class LeaseOut(Schema):
 
 class StatusOut(Schema):
     status: str
-
-
-class LogProofOut(Schema):
-    entry: str
-    index: int
-    path: list[str]
-    head: str
-
-
-class ProofOut(Schema):
-    proof: LogProofOut
 
 
 class HandoverOut(Schema):

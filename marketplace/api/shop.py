@@ -28,6 +28,8 @@ def shop_document(request: HttpRequest) -> JsonResponse:
             "name": settings.SITE_NAME,
             "root_key": root_key,
             "issuers": issuers,
+            "keyring": packaging.keyring() or None,
+            "root_changes": packaging.root_changes(),
             "api": f"{site}/api/v1",
             "device_authorization_endpoint": f"{site}/oauth/device",
             "token_endpoint": f"{site}/oauth/token",

@@ -14,6 +14,7 @@ from marketplace.accounts import queries as people
 from marketplace.accounts import services as accounts
 from marketplace.api.edge import DeviceKeyAuth, SeederAuth, caller, handle_errors
 from marketplace.api.handovers import router as handovers
+from marketplace.api.log import router as audit_log
 from marketplace.api.recovery import router as recovery
 from marketplace.api.schemas import (
     DeviceOut,
@@ -24,13 +25,11 @@ from marketplace.api.schemas import (
     LibraryOut,
     LicenceOut,
     ListedDeviceOut,
-    LogProofOut,
     MeOut,
     Nonce,
     PackageId,
     ProgressIn,
     ProgressOut,
-    ProofOut,
     StatusOut,
     UserOut,
 )
@@ -55,6 +54,7 @@ api = NinjaAPI(
 api.add_decorator(cache_control(private=True, no_store=True), mode="view")
 handle_errors(api)
 api.add_router("", recovery)
+api.add_router("", audit_log)
 api.add_router("", handovers)
 
 
@@ -141,14 +141,6 @@ def device_status(request: HttpRequest, nonce: Query[Nonce]) -> StatusOut:
     _user, device = caller(request)
     jws = licensing.signed_device_status(device=device, nonce=nonce, now=timezone.now())
     return StatusOut(status=jws)
-
-
-@api.get("/licences/{licence_id}/proof", response={200: ProofOut, **_ERRORS})
-def licence_proof(request: HttpRequest, licence_id: uuid.UUID) -> ProofOut:
-    """That the audit log names this device's licence, under a signed head."""
-    user, device = caller(request)
-    proof = licensing.audit_proof(user=user, device=device, licence_id=licence_id)
-    return ProofOut(proof=LogProofOut(**proof.to_json()))
 
 
 @api.get(

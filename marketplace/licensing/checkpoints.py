@@ -28,7 +28,13 @@ from marketplace.packaging import services as packaging
 from marketplace.packaging.errors import RootRefusedError
 from marketplace.packaging.types import LogState
 
-__all__ = ["checkpoint_faults", "checkpoint_proof_of", "log_state", "public_head", "require_own"]
+__all__ = [
+    "checkpoint_faults",
+    "checkpoint_proof_of",
+    "log_state",
+    "public_head",
+    "require_own_log",
+]
 
 A_DAY = 24 * 3600
 
@@ -78,7 +84,7 @@ def log_state() -> LogState | None:
     return LogState(size=size, root=tree_root(leaves), chain=chain, consistency=consistent)
 
 
-def require_own(head: Head) -> None:
+def require_own_log(head: Head) -> None:
     """Raises RootRefusedError where the root signed a log that is not this shop's."""
     last = AuditEntry.objects.filter(index=head.tree_size - 1).first()
     if (

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from drm.audit import LogProof
 from drm.encoding import from_b64u
 from drm.errors import DrmError, KeyMismatchError
 from drm.keys import IdentityPublicKey, SealingPublicKey, verify_sealing_key
@@ -25,7 +24,7 @@ from marketplace.licensing.queries import entitlement_of
 from marketplace.licensing.terms import require_free, rights_of
 from marketplace.packaging import services as packaging
 
-__all__ = ["audit_proof", "keys_of", "licence_for", "own_licence"]
+__all__ = ["keys_of", "licence_for", "own_licence"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,14 +56,6 @@ def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime
     named = {"licence": str(licence.pk), "hash": document_hash(licence.jws)}
     auditing.record(kind="licence", body=named, now=now)
     return licence
-
-
-def audit_proof(*, user: User, device: Device, licence_id: uuid.UUID) -> LogProof:
-    """That the audit log names this device's licence, under a signed head.
-
-    Raises LicenceNotFoundError, ProofNotReadyError until a head covers it.
-    """
-    return auditing.proof_of(own_licence(user, device, licence_id))
 
 
 def own_licence(user: User, device: Device, licence_id: uuid.UUID) -> Licence:

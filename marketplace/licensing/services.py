@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from marketplace.licensing.auditing import record as record_in_log
+from marketplace.licensing.auditing import sign_log
+from marketplace.licensing.checkpoints import log_state, public_head, require_own_log
 from marketplace.licensing.granting import (
     change,
     extend,
@@ -23,11 +25,12 @@ from marketplace.licensing.handing import (
     surrender,
     was_opened,
 )
-from marketplace.licensing.issuing import audit_proof, licence_for
+from marketplace.licensing.issuing import licence_for
+from marketplace.licensing.proving import audit_proofs
 from marketplace.licensing.statuses import signed_device_status, signed_status
 
 __all__ = [
-    "audit_proof",
+    "audit_proofs",
     "change",
     "extend",
     "extend_loan",
@@ -38,11 +41,15 @@ __all__ = [
     "licence_for",
     "licences_out",
     "lock",
+    "log_state",
     "own_entitlement",
     "pass_on",
+    "public_head",
     "record_in_log",
+    "require_own_log",
     "restore",
     "revoke",
+    "sign_log",
     "signed_device_status",
     "signed_status",
     "surrender",

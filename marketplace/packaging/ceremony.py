@@ -26,7 +26,7 @@ from drm.issuer import (
 from drm.keys import IdentityKey, IdentityPublicKey
 from marketplace.packaging.errors import RootRefusedError
 
-__all__ = ["Answer", "LogState", "Request", "Wanted", "answer", "describe"]
+__all__ = ["Answer", "LogState", "Request", "Wanted", "describe_request", "sign_request"]
 
 REQUEST: Final = "geobuk root request"
 ANSWER: Final = "geobuk root answer"
@@ -156,7 +156,7 @@ class Answer:
             raise _unreadable() from error
 
 
-def describe(request: Request, *, root: IdentityPublicKey) -> list[str]:
+def describe_request(request: Request, *, root: IdentityPublicKey) -> list[str]:
     """Return in words what a signature would say, a line for each part."""
     lines = [
         f"For the shop {request.shop}, asked on {_day(request.made_at)}.",
@@ -181,7 +181,7 @@ def describe(request: Request, *, root: IdentityPublicKey) -> list[str]:
     return lines
 
 
-def answer(
+def sign_request(
     request: Request, *, root: IdentityKey, now: dt.datetime, new_root: IdentityKey | None = None
 ) -> Answer:
     """Sign what the shop asked by `root`; or hand everything over to `new_root`, which then

@@ -20,7 +20,14 @@ from drm.passphrase import open_box, seal_box
 from marketplace.packaging.ceremony import Answer, Request
 from marketplace.packaging.errors import RootRefusedError
 
-__all__ = ["doubts", "read_root", "remember", "root_of_file", "write_root"]
+__all__ = [
+    "doubts_about",
+    "make_root",
+    "read_root",
+    "remember_signing",
+    "root_of_file",
+    "write_root",
+]
 
 KIND: Final = "geobuk root key"
 CONTEXT: Final = b"geobuk-root-key-v1"
@@ -51,6 +58,13 @@ def write_root(path: Path, key: IdentityKey, *, passphrase: str) -> None:
         raise RootRefusedError(f"{path} does not hold what was written. Use another disk.")
 
 
+def make_root(path: Path, *, passphrase: str) -> IdentityPublicKey:
+    """A new root key in a new file. Raises RootRefusedError."""
+    key = IdentityKey.generate()
+    write_root(path, key, passphrase=passphrase)
+    return key.public
+
+
 def read_root(path: Path, *, passphrase: str) -> IdentityKey:
     """Open the file. Raises RootRefusedError where it is none, or the passphrase is another."""
     value, public = _parse(path)
@@ -73,7 +87,7 @@ def root_of_file(path: Path) -> IdentityPublicKey:
     return _parse(path)[1]
 
 
-def doubts(path: Path, request: Request) -> list[str]:
+def doubts_about(path: Path, request: Request) -> list[str]:
     """What speaks against signing, by what was signed with this file before; a line each."""
     found = []
     last = _last(path)
@@ -97,7 +111,7 @@ def doubts(path: Path, request: Request) -> list[str]:
     return found
 
 
-def remember(path: Path, *, request: Request, answer: Answer, now: dt.datetime) -> None:
+def remember_signing(path: Path, *, request: Request, answer: Answer, now: dt.datetime) -> None:
     """Note beside the file what was signed."""
     line = {
         "day": now.astimezone(dt.UTC).date().isoformat(),

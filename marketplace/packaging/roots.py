@@ -20,7 +20,7 @@ from drm.issuer import (
     verify_root_change,
 )
 from drm.keys import IdentityKey, IdentityPublicKey
-from marketplace.packaging.ceremony import Answer, LogState, Request, Wanted, answer
+from marketplace.packaging.ceremony import Answer, LogState, Request, Wanted, sign_request
 from marketplace.packaging.custody import hold_custody, open_identity_row
 from marketplace.packaging.errors import RootRefusedError
 from marketplace.packaging.keyrings import checkpoint, current_root, keep, next_sequence
@@ -208,7 +208,7 @@ def wipe_root(
     if key != open_identity_row(root):
         raise RootRefusedError(f"{path} holds another root key than the database. Export it first.")
     request = make_request(count=count, retire=(), log=log, now=now)
-    keyring = accept_answer(answer(request, root=key, now=now), check_log=check_log, now=now)
+    keyring = accept_answer(sign_request(request, root=key, now=now), check_log=check_log, now=now)
     SigningKey.objects.filter(pk=root.pk).update(wrapped=b"", master="", has_private=False)
     return keyring
 

@@ -12,6 +12,7 @@ from drm.manifest import Manifest, read_manifest
 from drm.signed import key_hint
 from marketplace.accounts.types import User
 from marketplace.packaging import queries
+from marketplace.packaging.ceremony import describe_request, sign_request
 from marketplace.packaging.custody import open_content_key_row, open_deposit, wrap_deposit
 from marketplace.packaging.errors import CustodyError
 from marketplace.packaging.escrow import (
@@ -32,6 +33,13 @@ from marketplace.packaging.keyrings import (
 from marketplace.packaging.media import HEAD_SIZE
 from marketplace.packaging.models import ContentKey as ContentKeyRow
 from marketplace.packaging.models import PackageDraft, Upload
+from marketplace.packaging.root_file import (
+    doubts_about,
+    make_root,
+    read_root,
+    remember_signing,
+    root_of_file,
+)
 from marketplace.packaging.roots import accept_answer, export_root, make_request, wipe_root
 from marketplace.packaging.rotation import finish_rotation, rotate_master_key
 from marketplace.packaging.sealing import fail_draft, queue_sealing, report_stage, seal_draft
@@ -66,6 +74,8 @@ __all__ = [
     "create_draft",
     "current_root",
     "delete_draft",
+    "describe_request",
+    "doubts_about",
     "export_root",
     "fail_draft",
     "fingerprint_of_box",
@@ -79,20 +89,25 @@ __all__ = [
     "keyring",
     "lock_master_key",
     "make_request",
+    "make_root",
     "manifest",
     "master_key_fingerprint",
     "move_upload",
     "open_deposit",
     "piece_layers",
     "queue_sealing",
+    "read_root",
+    "remember_signing",
     "remove_upload",
     "report_stage",
     "root_changes",
+    "root_of_file",
     "rotate_master_key",
     "seal_draft",
     "set_mending",
     "shop_document_keys",
     "sign_own_checkpoint",
+    "sign_request",
     "store_folder",
     "sweep_uploads",
     "unlock_master_key",

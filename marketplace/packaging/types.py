@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from drm.keys import IdentityKey
-from marketplace.packaging.ceremony import LogState
+from marketplace.packaging.ceremony import Answer, LogState, Request
 from marketplace.packaging.models import Package, PackageDraft, PackageFile, Upload
 
-__all__ = ["Issuer", "LogState", "Package", "PackageDraft", "PackageFile", "Upload"]
+__all__ = [
+    "Answer",
+    "Issuer",
+    "LogState",
+    "Package",
+    "PackageDraft",
+    "PackageFile",
+    "Request",
+    "Upload",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

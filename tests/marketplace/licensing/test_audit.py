@@ -10,6 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from drm.encoding import from_b64u
+from drm.keys import IdentityPublicKey
 from drm.signed import document_hash
 from marketplace.accounts.models import Device
 from marketplace.licensing import auditing, services
@@ -46,21 +48,25 @@ def test_what_is_given_and_taken_back_is_entered_and_proved() -> None:
     licence, device = _issued()
     ada = device.user
     with pytest.raises(ProofNotReadyError):
-        services.audit_proof(user=ada, device=device, licence_id=licence.pk)
+        services.audit_proofs(user=ada, device=device, licence_id=licence.pk)
     order = licence.entitlement.order_id
     assert order is not None
     services.revoke(order_id=order, cause="refund:1", now=timezone.now())
     services.restore(order_id=order, cause="back:1", now=timezone.now() + DAY)
 
-    proof = services.audit_proof(user=ada, device=device, licence_id=licence.pk)
+    proof, under = services.audit_proofs(user=ada, device=device, licence_id=licence.pk)
 
     assert proof.verify(licence.jws, issuer_public=packaging.issuer().key.public).tree_size == 3
+    root_key, _certificates = packaging.shop_document_keys()
+    root = IdentityPublicKey.from_bytes(from_b64u(root_key))
+    assert under is not None
+    assert under.verify_checkpoint(licence.jws, root_public=root).tree_size == 3
     bodies = [entry.body for entry in AuditEntry.objects.all()]
     kinds = ["granted", "licence", "refunded", "restored"]
     assert [f'"kind":"{k}"' in b for k, b in zip(kinds, bodies, strict=True)] == [True] * 4
     assert list(auditing.faults()) == []
     with pytest.raises(LicenceNotFoundError):
-        services.audit_proof(user=make_person("eve"), device=device, licence_id=licence.pk)
+        services.audit_proofs(user=make_person("eve"), device=device, licence_id=licence.pk)
 
 
 @pytest.mark.django_db

@@ -207,12 +207,12 @@ def test_a_stranger_root_is_refused(tmp_path: Path) -> None:
     other = ceremony.Request.from_json(
         changed(request, root="", certificates=[], checkpoint="").read_bytes()
     )
-    answer.write_text(ceremony.answer(other, root=stranger, now=timezone.now()).to_json())
+    answer.write_text(ceremony.sign_request(other, root=stranger, now=timezone.now()).to_json())
 
     with pytest.raises(CommandError, match="To change the root"):
         root("accept", answer)
     with pytest.raises(RootRefusedError, match="Take the file of that root"):
-        ceremony.answer(wanted, root=stranger, now=timezone.now())
+        ceremony.sign_request(wanted, root=stranger, now=timezone.now())
     assert present_root() == root_file.root_of_file(file)
     assert RootDocument.objects.filter(kind="keyring").count() == 2
 
@@ -221,7 +221,7 @@ def _answer(folder: Path, file: Path, **members: Any) -> Path:
     request = ceremony.Request.from_json(changed(asked(folder), **members).read_bytes())
     key = root_file.read_root(file, passphrase=PASSPHRASE)
     answer = folder / "answer.json"
-    answer.write_text(ceremony.answer(request, root=key, now=timezone.now()).to_json())
+    answer.write_text(ceremony.sign_request(request, root=key, now=timezone.now()).to_json())
     return answer
 
 
@@ -282,7 +282,7 @@ def test_the_machine_of_the_root_notices_a_lost_log_and_a_second_signature(tmp_p
     with pytest.raises(CommandError, match="lines with !"):
         root("sign", file, request, tmp_path / "second.json", "--yes")
     read = ceremony.Request.from_json(changed(request, log=None, sequence=9).read_bytes())
-    assert "lost some" in root_file.doubts(file, read)[0]
+    assert "lost some" in root_file.doubts_about(file, read)[0]
 
 
 def test_a_second_request_asks_for_the_same_keys(tmp_path: Path) -> None:

@@ -15,14 +15,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from drm.keys import IdentityKey
 from marketplace.core.errors import MarketplaceError
-from marketplace.licensing import auditing, checkpoints
+from marketplace.licensing import services as licensing
 from marketplace.operations.passphrase import ask_passphrase
-from marketplace.packaging import ceremony, root_file
+from marketplace.packaging import queries as keys
 from marketplace.packaging import services as packaging
 from marketplace.packaging.errors import CustodyError
-from marketplace.packaging.queries import issuer_keys
+from marketplace.packaging.types import Answer, Request
 
 __all__ = ["Command"]
 
@@ -83,10 +82,9 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename}: {error.strerror}.") from None
 
     def _create(self, given: Namespace) -> None:
-        key = IdentityKey.generate()
-        root_file.write_root(given.root_file, key, passphrase=_passphrase(twice=True))
+        public = packaging.make_root(given.root_file, passphrase=_passphrase(twice=True))
         self.stdout.write(
-            f"The root key {key.public.thumbprint} lies in {given.root_file}.\n"
+            f"The root key {public.thumbprint} lies in {given.root_file}.\n"
             "Copy the file to two more disks and lock them away; write the passphrase down apart "
             "from them. Whoever has both can sign for the shop; without them nobody can."
         )
@@ -108,8 +106,8 @@ class Command(BaseCommand):
             path,
             passphrase=passphrase,
             count=given.issuers,
-            log=checkpoints.log_state(),
-            check_log=checkpoints.require_own,
+            log=licensing.log_state(),
+            check_log=licensing.require_own_log,
             now=timezone.now(),
         )
         self.stdout.write(
@@ -125,7 +123,7 @@ class Command(BaseCommand):
         request = packaging.make_request(
             count=given.issuers,
             retire=given.retire,
-            log=checkpoints.log_state(),
+            log=licensing.log_state(),
             now=timezone.now(),
         )
         _write_new(given.request, request.to_json())
@@ -135,42 +133,44 @@ class Command(BaseCommand):
         )
 
     def _sign(self, given: Namespace) -> None:
-        request = ceremony.Request.from_json(given.request.read_bytes())
-        for line in ceremony.describe(request, root=root_file.root_of_file(given.root_file)):
+        request = Request.from_json(given.request.read_bytes())
+        for line in packaging.describe_request(
+            request, root=packaging.root_of_file(given.root_file)
+        ):
             self.stdout.write(f"- {line}")
         if given.action == "change":
-            new_public = root_file.root_of_file(given.new_root_file)
+            new_public = packaging.root_of_file(given.new_root_file)
             self.stdout.write(
                 f"- From now on the root is {new_public.thumbprint}. Every issuer key gets a new "
                 "certificate, and the old root has no say any more."
             )
-        doubts = root_file.doubts(given.root_file, request)
+        doubts = packaging.doubts_about(given.root_file, request)
         for doubt in doubts:
             self.stdout.write(self.style.WARNING(f"! {doubt}"))
         if given.yes and doubts:
             raise CommandError("Nothing was signed: look into the lines with ! first.")
         if not given.yes and input("Sign all this? Type yes: ").strip() != "yes":
             raise CommandError("Nothing was signed.")
-        root = root_file.read_root(given.root_file, passphrase=_passphrase())
+        root = packaging.read_root(given.root_file, passphrase=_passphrase())
         new_root = None
         if given.action == "change":
-            new_root = root_file.read_root(
+            new_root = packaging.read_root(
                 given.new_root_file,
                 passphrase=_passphrase(
                     what="the new root key", variable="GEOBUK_NEW_ROOT_PASSPHRASE"
                 ),
             )
         now = timezone.now()
-        answer = ceremony.answer(request, root=root, new_root=new_root, now=now)
+        answer = packaging.sign_request(request, root=root, new_root=new_root, now=now)
         _write_new(given.answer, answer.to_json())
         kept = given.new_root_file if new_root is not None else given.root_file
-        root_file.remember(kept, request=request, answer=answer, now=now)
+        packaging.remember_signing(kept, request=request, answer=answer, now=now)
         self.stdout.write(f"Signed. Carry it back: manage.py root accept {given.answer.name}")
 
     def _accept(self, given: Namespace) -> None:
         keyring = packaging.accept_answer(
-            ceremony.Answer.from_json(given.answer.read_bytes()),
-            check_log=checkpoints.require_own,
+            Answer.from_json(given.answer.read_bytes()),
+            check_log=licensing.require_own_log,
             now=timezone.now(),
         )
         root = packaging.current_root()
@@ -188,7 +188,7 @@ class Command(BaseCommand):
             return
         place = "in the database" if root.has_private else "offline"
         self.stdout.write(f"Root {root.kid}: its private part is {place}.")
-        for key in issuer_keys():
+        for key in keys.issuer_keys():
             self.stdout.write(f"Issuer {key.kid}: {_state(key.starts_at, key.ends_at, key)}")
         self._tell_end()
 
@@ -204,7 +204,7 @@ class Command(BaseCommand):
         if packaging.current_root() is None:
             return  # asked for a head, the shop would make a root of its own
         with contextlib.suppress(CustodyError):
-            auditing.sign_log(now=timezone.now())
+            licensing.sign_log(now=timezone.now())
 
 
 def _state(starts: Any, ends: Any, key: Any) -> str:
