@@ -136,6 +136,61 @@ const checks = {
     if (!positive(v)) return;
     expect([head.size, b64u(head.root), b64u(head.chain), head.issued], [v.size, v.root, v.chain, v.iat], 'claims');
   },
+  async checkpoint(v) {
+    const head = await reader.verifyCheckpoint(v.jws, key(v, 'root_public'));
+    if (!positive(v)) return;
+    expect([head.size, b64u(head.root), b64u(head.chain), head.issued], [v.size, v.root, v.chain, v.iat], 'claims');
+  },
+  async surrender(v) {
+    const said = await reader.verifySurrender(v.jws, key(v, 'identity_public'));
+    if (positive(v)) expect([said.handover, said.licence, said.hash], [v.handover, v.licence_id, v.licence_hash], 'claims');
+  },
+  async surrender_request(v) {
+    const said = await reader.verifySurrenderRequest(v.jws, key(v, 'issuer_public'), v);
+    if (!positive(v)) return;
+    expect([said.handover, said.kind, said.package, said.licence, said.hash],
+      [v.handover, v.purpose, v.package, v.licence_id, v.licence_hash], 'claims');
+  },
+  async keyring(v) {
+    const keyring = await reader.verifyKeyring(v.jws, key(v, 'root_public'), v.lowest_sequence ?? 0);
+    if (!positive(v)) return;
+    expect([keyring.sequence, keyring.issuers.map(({ kid }) => kid), Object.fromEntries(keyring.retired)],
+      [v.sequence, v.kids, v.retired], 'claims');
+  },
+  async judged(v) {
+    const root = key(v, 'root_public');
+    const keyring = await reader.verifyKeyring(v.keyring, root);
+    const { issued } = await reader.readLicence(v.licence, reader.keyringIssuer(keyring, v.licence).key);
+    await reader.judgeIssuer(v.licence, issued, { ...v, keyring, root });
+  },
+  async root_change(v) {
+    const { next } = await reader.verifyRootChange(v.jws, key(v, 'root_public'));
+    if (positive(v)) expect(b64u(next), v.new_root, 'new root');
+  },
+  async roots(v) {
+    expect(b64u(await reader.followRoots(v.changes, key(v, 'pinned'))), v.root, 'root');
+  },
+  async unlock(v) {
+    const keys = { identity: key(v, 'identity_public'), sealingKey: key(v, 'sealing_key'), suite: v.suite };
+    const manifest = await reader.readManifest(v.manifest, key(v, 'issuer_public'));
+    const unlock = await reader.readUnlock(v.jws, key(v, 'issuer_public'));
+    const opened = await reader.openUnlock(unlock, keys,
+      { packageId: v.package, manifest, secret: key(v, 'secret'), action: v.action });
+    expect(b64u(opened), v.content_key, 'content key');
+  },
+  async activation(v) {
+    const read = await reader.readActivation(key(v, 'file'));
+    if (positive(v)) expect([b64u(read.secret), read.shop, b64u(read.root)], [v.secret, v.shop, v.root_public], 'claims');
+  },
+  async shares(v) {
+    const commitment = v.commitment && fromB64u(v.commitment);
+    expect(b64u(await reader.combineShares(v.shares, key(v, 'signer_public'), commitment)), v.secret, 'secret');
+  },
+  async recovery(v) {
+    const read = await reader.readRecoveryCode(v.code);
+    expect([b64u(read.key), b64u(read.hint), b64u(read.identitySeed), b64u(read.sealingKey)],
+      [v.key, v.root_hint, v.identity_seed, v.sealing_key], 'keys');
+  },
   log_proof: (v) => reader.verifyLogProof(v.proof, key(v, 'issuer_public'), v.document),
 };
 

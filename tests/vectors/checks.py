@@ -9,7 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drm import audit
-from drm.audit import LogProof, verify_consistency, verify_head, verify_inclusion
+from drm.audit import (
+    LogProof,
+    verify_checkpoint,
+    verify_consistency,
+    verify_head,
+    verify_inclusion,
+)
 from drm.custody import MasterKey, unwrap_key, wrap_key
 from drm.decision import Usage
 from drm.encoding import b64u, canonical_json, from_b64u, parse_object
@@ -32,6 +38,7 @@ from drm.package import open_file
 from drm.proof import verify_proof
 from drm.status import Status, read_status, verify_status
 from drm.stream import SEGMENT_SIZE, StreamSealer, ciphertext_size, open_reader, plaintext_size
+from tests.vectors import chain_checks
 
 __all__ = ["CHECKS", "judge", "seal_again"]
 
@@ -338,6 +345,14 @@ def check_log_proof(case: Case) -> None:
     proof.verify(case["document"], issuer_public=public(case, "issuer_public"))
 
 
+def check_checkpoint(case: Case) -> None:
+    head = verify_checkpoint(case["jws"], root_public=public(case, "root_public"))
+
+    if case["outcome"] == "ok":
+        assert (head.tree_size, b64u(head.root)) == (case["size"], case["root"])
+        assert (b64u(head.chain), head.issued_at) == (case["chain"], moment(case["iat"]))
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "stream": check_stream,
     "sealing": check_sealing,
@@ -360,4 +375,6 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "consistency": check_consistency,
     "head": check_head,
     "log_proof": check_log_proof,
+    "checkpoint": check_checkpoint,
+    **chain_checks.CHECKS,
 }

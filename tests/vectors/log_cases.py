@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from drm.encoding import b64u, canonical_json
+from drm.keys import IdentityKey
 from tests.drm.house import ISSUER, NOW, ROOT, STRANGER
 from tests.vectors.tools import Case, Row, base, claims_in, document, flipped, without
 
@@ -212,16 +213,25 @@ def heads() -> Iterator[Row]:
     yield "critical-unknown", "unsupported", {"jws": document(claims | {"crit": ["moon"]}, HEAD)}
 
 
-def _proof(entry: bytes, index: int = 2, size: int = 5, **head: object) -> Case:
+def licence_proof(kind: str, key: IdentityKey, *, document: str | None = None) -> Case:
+    """Return a proof of a licence under a head of `kind` by `key`."""
+    licence = base("licence")["licence"] if document is None else document
+    named = b64u(hashlib.sha256(licence.encode()).digest())
+    return _proof(_entry(hash=named), kind=kind, key=key)
+
+
+def _proof(
+    entry: bytes, index: int = 2, size: int = 5, *, kind: str = HEAD, key: IdentityKey = ISSUER
+) -> Case:
     leaves = [leaf(b"entry %d" % i) for i in range(size)]
     leaves[index] = leaf(entry)
     claims = {"v": 1, "size": size, "iat": int(NOW.timestamp()), "chain": b64u(bytes(32))}
-    claims |= {"root": b64u(tree(leaves))} | head
+    claims |= {"root": b64u(tree(leaves))}
     return {
         "entry": entry.decode(),
         "index": index,
         "path": [b64u(sibling) for sibling in path(leaves, index)],
-        "head": document(claims, HEAD),
+        "head": document(claims, kind, key=key),
     }
 
 

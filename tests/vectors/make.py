@@ -44,7 +44,9 @@ from tests.drm.house import (
 )
 from tests.drm.tinkery import Kept, tink_streams
 from tests.vectors import (
+    chain_cases,
     claim_cases,
+    ending_cases,
     lease_cases,
     log_cases,
     signed_cases,
@@ -315,6 +317,8 @@ GIVEN: dict[str, tuple[Callable[[], Case], Callable[[], Iterator[Row]]]] = {
     "x-wing": (_of("licence"), wing_cases.licences),
 }
 GROUPS: dict[str, tuple[Callable[[], Case], Callable[[], Iterator[Row]]]] = {
+    "activation": (ending_cases.activation_base, ending_cases.activations),
+    "checkpoint": (chain_cases.checkpoint_base, chain_cases.checkpoints),
     "commitment": (_of("key-commitment"), claim_cases.commitments),
     "consistency": (log_cases.consistency_base, log_cases.consistencies),
     "custody": (_of("custody"), claim_cases.custodies),
@@ -325,18 +329,27 @@ GROUPS: dict[str, tuple[Callable[[], Case], Callable[[], Iterator[Row]]]] = {
     "issued": (log_cases.issued_base, log_cases.issued),
     "issuer": (_of("issuer-certificate"), claim_cases.certificates),
     "json": (standard_cases.json_base, standard_cases.json_texts),
+    "judged": (chain_cases.judged_base, chain_cases.judged),
+    "keyring": (chain_cases.keyring_base, chain_cases.keyrings),
     "lease": (lease_cases.lease_base, lease_cases.leases),
     "licence": (_of("licence"), claim_cases.licences),
     "log-proof": (log_cases.proof_base, log_cases.log_proofs),
     "manifest": (_of("manifest"), claim_cases.manifests),
     "proof": (_of("proof"), signed_cases.proofs),
+    "recovery": (ending_cases.recovery_base, ending_cases.recoveries),
     "rental": (lease_cases.rental_base, lease_cases.rentals),
+    "root-change": (chain_cases.change_base, chain_cases.changes),
+    "roots": (chain_cases.roots_base, chain_cases.roots),
     "sealing": (standard_cases.sealing_base, standard_cases.sealings),
     "sealing-key": (_of("sealing-key"), claim_cases.sealing_keys),
+    "shares": (ending_cases.shares_base, ending_cases.shares),
     "size": (standard_cases.size_base, standard_cases.sizes),
     "status": (_of("status-revoked"), signed_cases.statuses),
     "stream": (_of("stream-one-byte"), claim_cases.streams),
+    "surrender": (chain_cases.surrender_base, chain_cases.surrenders),
+    "surrender-request": (chain_cases.request_base, chain_cases.requests),
     "tree": (log_cases.tree_base, log_cases.trees),
+    "unlock": (ending_cases.unlock_base, ending_cases.unlocks),
     "x-wing-key": (wing_cases.key_base, wing_cases.keys),
 }
 

@@ -25,6 +25,12 @@ ORIGINALS: Final[dict[str, tuple[str, str, IdentityKey]]] = {
     "issued/first-second": ("licence", "geobuk-licence+jws", ISSUER),
     "head/seven-entries": ("jws", "geobuk-head+jws", ISSUER),
     "proof": ("jws", "dpop+jwt", DEVICE),
+    "checkpoint/good": ("jws", "geobuk-checkpoint+jws", ROOT),
+    "surrender/good": ("jws", "geobuk-surrender+jws", DEVICE),
+    "surrender-request/loan": ("jws", "geobuk-surrender-request+jws", ISSUER),
+    "keyring/two-issuers": ("jws", "geobuk-keyring+jws", ROOT),
+    "root-change/good": ("jws", "geobuk-root+jws", ROOT),
+    "unlock/play": ("jws", "geobuk-unlock+jws", ISSUER),
 }
 VALUES: Final[tuple[Any, ...]] = (
     *(None, True, False, 0, 1, -1, 2, 3, 300, 65536, 86400, 2**31, 2**32),

@@ -14,6 +14,8 @@ export * from './reader/signed.mjs';
 export * from './reader/content.mjs';
 export * from './reader/licence.mjs';
 export * from './reader/log.mjs';
+export * from './reader/chain.mjs';
+export * from './reader/ending.mjs';
 
 // node verify.mjs licence KEYS.json                     says what a licence permits now
 // node verify.mjs decrypt KEYS.json INDEX SEALED PLAIN  writes the plain file

@@ -7,8 +7,9 @@ export const hash32 = (bytes) => { need(bytes.length === 32, 'bad_format', 'a ha
 export const half = (n) => Math.floor(n / 2);
 export const leafHash = (entry) => sha256([0], entry);
 export const nodeHash = (left, right) => sha256([1], left, right);
-export async function verifyHead(jws, issuer) {
-  const claims = await document(jws, issuer, 'head', 'size root chain iat');
+export const verifyHead = (jws, issuer) => readHead(jws, issuer, 'head');
+export async function readHead(jws, signer, kind) { // 14.2, and 14.4 where it is a checkpoint
+  const claims = await document(jws, signer, kind, 'size root chain iat');
   need(member(claims, 'size', 'number') >= 0, 'bad_format', 'a size below zero');
   return { size: claims.size, root: hash32(fromB64u(claims.root)), chain: hash32(fromB64u(claims.chain)), issued: time(claims, 'iat') };
 }
@@ -44,12 +45,12 @@ export async function verifyConsistency(oldSize, oldRoot, newSize, newRoot, path
   const [old, now] = await climb(hashes.slice(1), fn, sn, hashes[0]);
   need(same(old, oldRoot) && same(now, newRoot), 'bad_signature', 'the log was rewritten');
 }
-export async function verifyLogProof(proof, issuer, token) { // 14.3
+export async function verifyLogProof(proof, signer, token, headOf = verifyHead) { // 14.3
   const path = member(proof, 'path', 'list');
   need(path.length <= 64, 'bad_format', 'a path too long');
   const [entry, index] = [member(proof, 'entry', 'string'), member(proof, 'index', 'number')];
   const hashes = path.map((sibling) => hash32(fromB64u(sibling)));
-  const head = await verifyHead(member(proof, 'head', 'string'), issuer);
+  const head = await headOf(member(proof, 'head', 'string'), signer);
   const named = member(parseObject(utf8(entry)), 'hash', 'string');
   need(named === (await hashOf(token)), 'bad_signature', 'a proof of another document');
   await verifyInclusion(await leafHash(utf8(entry)), index, head.size, hashes, head.root);

@@ -14,7 +14,7 @@ export async function hmac(key, data) {
 }
 export async function hkdf(ikm, salt, info) {
   const key = await subtle.importKey('raw', ikm, 'HKDF', false, ['deriveBits']);
-  return new Uint8Array(await subtle.deriveBits({ name: 'HKDF', hash: 'SHA-256', salt, info }, key, 256));
+  return new Uint8Array(await subtle.deriveBits({ name: 'HKDF', hash: 'SHA-256', salt: Uint8Array.from(salt), info }, key, 256));
 }
 export async function gcm(keyBytes, iv, data, usage = 'decrypt') {
   const key = await subtle.importKey('raw', keyBytes, 'AES-GCM', false, [usage]);
