@@ -156,6 +156,10 @@ class ShopClient:
     def close(self) -> None:
         self._http.close()
 
+    @property
+    def closed(self) -> bool:
+        return self._http.is_closed
+
     # What the shop offers -------------------------------------------------
 
     def me(self) -> dict[str, Any]:

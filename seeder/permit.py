@@ -25,6 +25,7 @@ from seeder.terms import Remaining, remaining_of
 __all__ = ["Permit"]
 
 LOOK_EVERY = 60.0  # seconds of playing between two looks at the clock that are kept
+PATIENCE = 5.0  # seconds to wait at the end for a lease that is on its way
 ASK_EVERY = 300.0  # seconds of playing between two tries to get the next lease
 
 
@@ -50,6 +51,7 @@ class Permit:
         self._before: LicenceRecord | None = None
         self._looked = 0.0
         self._asked: float | None = None
+        self._renewing: threading.Thread | None = None
 
     @property
     def begun(self) -> bool:
@@ -88,6 +90,8 @@ class Permit:
 
     def end(self) -> None:
         """Close the play; one shorter than the grace of its right is taken back."""
+        if self._renewing is not None:
+            self._renewing.join(PATIENCE)
         with self._lock:
             if self._began is None or self._before is None:
                 return
@@ -147,7 +151,7 @@ class Permit:
         if played - self._looked >= LOOK_EVERY:
             self._looked = played
             self._leases.records.update(lambda record: record.seen(now))
-        if self._client is None or not self.held.leased:
+        if self._client is None or self._client.closed or not self.held.leased:
             return
         # A play within its grace may still be taken back, so the shop is not told of it.
         if played < self.held.claims.rights.play_start_grace:
@@ -155,7 +159,8 @@ class Permit:
         first = self._asked is None and self.decision.begins_window
         if first or (played - (self._asked or 0.0) >= ASK_EVERY and self._leases.due(self.held)):
             self._asked = played
-            threading.Thread(target=self._renew, name="lease", daemon=True).start()
+            self._renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
+            self._renewing.start()
 
     def _renew(self) -> None:
         # Where it fails, the lease that is held goes on, and the next try comes by itself.
