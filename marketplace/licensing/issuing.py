@@ -14,7 +14,7 @@ from drm.encoding import from_b64u
 from drm.errors import DrmError, KeyMismatchError
 from drm.keys import IdentityPublicKey, SealingPublicKey, verify_sealing_key
 from drm.licence import DeviceKeys, issue_licence
-from drm.signed import document_hash
+from drm.signed import document_hash, key_hint
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import Device, User
 from marketplace.licensing import auditing
@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime) -> Licence:
     """The licence by which `device` opens the package; asked again, the same bytes.
 
-    A device that came back with a new sealing key gets its licence sealed anew. Raises
+    A device that came back with a new sealing key gets its licence sealed anew, and so does one
+    that asks again once the licence's issuer is retired. Raises
     EntitlementNotFoundError, EntitlementRevokedError, accounts' DeviceNotFoundError where
     the device is removed or another's, HandingOverError for a new one while it is handed
     over, KeyCommitmentError where custody is damaged.
@@ -44,7 +45,7 @@ def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime
     licence = Licence.objects.filter(
         entitlement=entitlement, device=active, surrendered_at=None
     ).first()
-    if licence is not None and _still_says_it(licence, active):
+    if licence is not None and _still_says_it(licence, active) and not _is_outlived(licence, now):
         return licence
     require_free(entitlement)
     if licence is None:
@@ -76,6 +77,11 @@ def _still_says_it(licence: Licence, device: Device) -> bool:
     )
     outdated = _end_of(licence.entitlement) is not None and renewed.exists()
     return licence.sealing_key == device.sealing_key and not outdated
+
+
+def _is_outlived(licence: Licence, now: dt.datetime) -> bool:
+    """Whether its issuer signs no more: a device that asks for it anew would not believe it."""
+    return packaging.is_replaced(key_hint(licence.jws), now=now)
 
 
 def _end_of(entitlement: Entitlement) -> dt.datetime | None:
