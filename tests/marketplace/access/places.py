@@ -18,10 +18,12 @@ from marketplace.accounts import services as accounts
 from marketplace.accounts.models import Device, User
 from marketplace.catalog import covers
 from marketplace.catalog import services as catalog
-from marketplace.catalog.models import Category
+from marketplace.catalog.models import Category, Listing
 from marketplace.catalog.types import Cover, ListingDetails
 from marketplace.checkout.settling import fulfil
 from marketplace.core.money import Money
+from marketplace.handovers import services as handovers
+from marketplace.handovers.models import Handover
 from marketplace.licensing import services as licensing
 from marketplace.orders import services as orders
 from marketplace.packaging import services as packaging
@@ -35,7 +37,10 @@ PEOPLE = ("nobody", "ada", "eve", "seller", "rival", "operator")
 
 @dataclass
 class Trade:
-    """Ada has bought from the seller; eve has bought from the rival; the operator is staff."""
+    """Ada has bought from the seller; eve has bought from the rival; the operator is staff.
+
+    Something else of ada's is on its way to the seller, and waits for her desk to let go.
+    """
 
     people: dict[str, User]
     seeders: dict[str, FakeSeeder]
@@ -77,6 +82,7 @@ def make_trade() -> Trade:
         user=people["ada"], device=desk, package_id=listing.package_id, now=timezone.now()
     )
     accounts.remove_device(user=people["ada"], device_id=old.pk, now=timezone.now())
+    handover = _handed_over(people["ada"], desk, other, to=seller)
     places = {
         "listing": str(listing.pk),
         "draft": str(draft),
@@ -88,8 +94,35 @@ def make_trade() -> Trade:
         "cover": covers.store_cover(Cover(large=b"large", small=b"small")).rsplit("/", 1)[1],
         "package": listing.package_id,
         "licence": str(licence.pk),
+        "entitlement": str(licence.entitlement_id),
+        "handover": str(handover.pk),
     }
     return Trade(people, seeders, places, {who: _session_of(user) for who, user in people.items()})
+
+
+def _handed_over(giver: User, device: Device, listing: Listing, *, to: User) -> Handover:
+    """Something else of the giver's, which `to` has accepted and the device still holds."""
+    assert listing.package_id is not None
+    now = timezone.now()
+    entitlement = licensing.grant(
+        user=giver,
+        listing_id=listing.pk,
+        package_id=listing.package_id,
+        order_id=uuid.uuid4(),
+        rights={"play": True, "save": False, "transfer": True},
+        now=now,
+    )
+    licensing.licence_for(user=giver, device=device, package_id=listing.package_id, now=now)
+    offered = handovers.offer_handover(
+        giver=giver,
+        entitlement_id=entitlement.pk,
+        kind="transfer",
+        address=to.email,
+        days=None,
+        language="en",
+        now=now,
+    )
+    return handovers.accept_handover(user=to, handover_id=offered.pk, now=now)
 
 
 def _session_of(user: User) -> str:

@@ -141,6 +141,41 @@ PAGES: dict[str, Row] = {
     "accounts/recovery/remove/": Row(
         path="/accounts/recovery/remove/", get=members(405), post=members(404)
     ),
+    "handovers/": Row(path="/handovers/", get=members(200), post=members(405)),
+    "handovers/offer/<uuid:entitlement_id>/": Row(
+        path="/handovers/offer/{entitlement}/",
+        get=(302, 200, 404, 404, 404, 404),
+        post=(302, 422, 404, 404, 404, 404),
+    ),
+    # Between ada, who gives, and the seller, who has accepted.
+    "handovers/<uuid:handover_id>/": Row(
+        path="/handovers/{handover}/", get=(302, 200, 404, 200, 404, 404), post=members(405)
+    ),
+    "handovers/<uuid:handover_id>/accept/": Row(
+        path="/handovers/{handover}/accept/",
+        get=members(405),
+        post=(302, 302, 404, 302, 404, 404),
+    ),
+    "handovers/<uuid:handover_id>/decline/": Row(
+        path="/handovers/{handover}/decline/",
+        get=members(405),
+        post=(302, 302, 404, 302, 404, 404),
+    ),
+    "handovers/<uuid:handover_id>/cancel/": Row(
+        path="/handovers/{handover}/cancel/",
+        get=members(405),
+        post=(302, 302, 404, 302, 404, 404),
+    ),
+    "handovers/<uuid:handover_id>/renew/": Row(
+        path="/handovers/{handover}/renew/",
+        get=members(405),
+        post=(302, 422, 404, 422, 404, 404),
+    ),
+    "handovers/<uuid:handover_id>/return/": Row(
+        path="/handovers/{handover}/return/",
+        get=members(405),
+        post=(302, 302, 404, 302, 404, 404),
+    ),
     ".well-known/geobuk.json": Row(
         path="/.well-known/geobuk.json", get=all_of(200), post=all_of(405)
     ),
@@ -189,6 +224,32 @@ PAGES: dict[str, Row] = {
     "studio/<uuid:listing_id>/progress/": Row(
         path="/studio/{draft}/progress/", get=(302, 302, 302, 200, 404, 302), post=all_of(405)
     ),
+    "studio/<uuid:listing_id>/version/": Row(
+        path="/studio/{draft}/version/", get=(302, 302, 302, 200, 404, 302), post=all_of(405)
+    ),
+    "studio/<uuid:listing_id>/version/files/": Row(
+        path="/studio/{draft}/version/files/", get=(302, 302, 302, 302, 404, 302), post=all_of(405)
+    ),
+    "studio/<uuid:listing_id>/version/progress/": Row(
+        path="/studio/{draft}/version/progress/",
+        get=(302, 302, 302, 200, 404, 302),
+        post=all_of(405),
+    ),
+    "studio/<uuid:listing_id>/version/begin/": Row(
+        path="/studio/{draft}/version/begin/",
+        get=all_of(405),
+        post=(302, 302, 302, 302, 404, 302),
+    ),
+    "studio/<uuid:listing_id>/version/drop/": Row(
+        path="/studio/{draft}/version/drop/",
+        get=all_of(405),
+        post=(302, 302, 302, 302, 404, 302),
+    ),
+    "studio/<uuid:listing_id>/version/publish/": Row(
+        path="/studio/{draft}/version/publish/",
+        get=(302, 302, 302, 302, 404, 302),
+        post=(302, 302, 302, 302, 404, 302),
+    ),
     "studio/<uuid:listing_id>/files/<uuid:upload_id>/move/": Row(
         path="/studio/{draft}/files/{upload}/move/",
         get=all_of(405),
@@ -219,10 +280,15 @@ API: dict[tuple[str, str], Statuses] = {
     # A licence is its device's alone: not even ada's phone asks about that of her desk.
     ("GET", "/api/v1/licences/{licence_id}/status"): (401, 200, 404, 404, 404, 404, 404, 401),
     ("GET", "/api/v1/device/status"): (401, 200, 200, 200, 200, 200, 200, 401),
+    # Hers opens without leases, so 409 for its own device.
+    ("POST", "/api/v1/licences/{licence_id}/lease"): (401, 409, 404, 404, 404, 404, 404, 401),
     # Not covered by a head yet, so 404 for its own device, too: proof_not_ready.
     ("GET", "/api/v1/licences/{licence_id}/proof"): (401, 404, 404, 404, 404, 404, 404, 401),
     # The signed head of the audit log is for everybody.
     ("GET", "/api/v1/audit/head"): (200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/api/v1/handovers"): (401, 200, 200, 200, 200, 200, 200, 401),
+    # An empty word is none, and only ada's desk is asked for one.
+    ("POST", "/api/v1/handovers/{handover}/surrender"): (401, 422, 404, 404, 404, 404, 404, 401),
     ("PUT", "/api/v1/progress"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("GET", "/api/v1/devices"): (401, 200, 200, 200, 200, 200, 200, 401),
     # Each of ada's devices may remove each: whoever has lost one holds another.

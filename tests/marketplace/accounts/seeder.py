@@ -28,6 +28,7 @@ class FakeSeeder:
         self.device_code = ""
         self.access_token = ""
         self.refresh_token = ""
+        self.surrender = ""  # the word that it would give for a handover
 
     def post(
         self,

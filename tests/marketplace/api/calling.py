@@ -8,18 +8,27 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
+from drm.signed import document_hash
+from drm.surrender import sign_surrender
 from marketplace.accounts.models import Device, User
 from marketplace.catalog.models import Listing
+from marketplace.catalog.terms import SaleTerms
+from marketplace.handovers import services as handovers
+from marketplace.licensing.models import Entitlement, Licence
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.trade import buy, log_in_device, make_person, sell
 
 __all__ = ["NONCE", "ROUTES", "World", "call", "device_of", "make_world"]
 
 NONCE = "0123456789abcdef"
-# Method and path of every route; {package}, {licence} and {device} are ada's.
+RENTAL = SaleTerms(rental_hours=48, start_days=30)
+# Method and path of every route; {package}, {licence}, {leased}, {handover} and {device}
+# are ada's.
 ROUTES = [
     ("GET", "/api/v1/me"),
     ("GET", "/api/v1/library"),
@@ -28,7 +37,10 @@ ROUTES = [
     ("POST", "/api/v1/packages/{package}/licence"),
     ("GET", "/api/v1/licences/{licence}/status?nonce=" + NONCE),
     ("GET", "/api/v1/licences/{licence}/proof"),
+    ("POST", "/api/v1/licences/{leased}/lease"),
     ("GET", "/api/v1/device/status?nonce=" + NONCE),
+    ("GET", "/api/v1/handovers?nonce=" + NONCE),
+    ("POST", "/api/v1/handovers/{handover}/surrender"),
     ("PUT", "/api/v1/progress"),
     ("DELETE", "/api/v1/device"),
     ("GET", "/api/v1/devices"),
@@ -38,7 +50,7 @@ ROUTES = [
 
 @dataclass
 class World:
-    """Ada has bought; eve has bought something else; the seller has bought nothing."""
+    """Ada has bought, and rented; eve has bought something else; the seller has bought nothing."""
 
     ada: User
     eve: User
@@ -47,14 +59,47 @@ class World:
     order_id: uuid.UUID
     package: str
     licence: str
+    leased: str
     desk: FakeSeeder
     thief: FakeSeeder
     shop: FakeSeeder
+    handover: str = ""  # made when an address names it
 
     def path(self, route: str) -> str:
         device = str(device_of(self.desk).pk) if "{device}" in route else ""
         path = route.replace("{package}", self.package).replace("{licence}", self.licence)
-        return path.replace("{device}", device)
+        if "{handover}" in route:
+            self.handover = self.handover or self._handed_over()
+            path = path.replace("{handover}", self.handover)
+        return path.replace("{device}", device).replace("{leased}", self.leased)
+
+    def _handed_over(self) -> str:
+        """A transfer of ada's that waits for the word of her desk, which it has ready; its id."""
+        now = timezone.now()
+        holder = Licence.objects.get(pk=self.licence)
+        Entitlement.objects.filter(pk=holder.entitlement_id).update(
+            rights={"play": True, "save": False, "transfer": True}
+        )
+        taker = make_person(uuid.uuid4().hex)
+        EmailAddress.objects.create(user=taker, email=taker.email, primary=True, verified=True)
+        offered = handovers.offer_handover(
+            giver=self.ada,
+            entitlement_id=holder.entitlement_id,
+            kind="transfer",
+            address=taker.email,
+            days=None,
+            language="en",
+            now=now,
+        )
+        handovers.accept_handover(user=taker, handover_id=offered.pk, now=now)
+        self.desk.surrender = sign_surrender(
+            identity=self.desk.identity,
+            licence_id=self.licence,
+            licence_hash=document_hash(holder.jws),
+            handover_id=str(offered.pk),
+            now=now,
+        )
+        return str(offered.pk)
 
 
 def make_world() -> World:
@@ -64,7 +109,11 @@ def make_world() -> World:
     buy(ada, listing, order_id=order_id)
     buy(eve, sell(title="낮의 노래"))
     desk, thief, shop = log_in_device(ada), log_in_device(eve), log_in_device(listing.seller)
-    answer = call(desk, "POST", f"/api/v1/packages/{listing.package_id}/licence")
+    rented = buy(ada, sell(listing.seller, title="빌린 영화", terms=RENTAL)).package_id
+    licence, leased = (
+        call(desk, "POST", f"/api/v1/packages/{package}/licence").json()["id"]
+        for package in (listing.package_id, rented)
+    )
     call_command("audit", "sign", stdout=io.StringIO())
     return World(
         ada=ada,
@@ -73,7 +122,8 @@ def make_world() -> World:
         listing=listing,
         order_id=order_id,
         package=listing.package_id,
-        licence=answer.json()["id"],
+        licence=licence,
+        leased=leased,
         desk=desk,
         thief=thief,
         shop=shop,
@@ -94,6 +144,10 @@ def call(
             "Authorization": f"DPoP {seeder.access_token}",
             "DPoP": seeder.proof(method, path.partition("?")[0], token=seeder.access_token),
         }
+    if path.endswith("/lease") and body is None:
+        body = {"nonce": NONCE, "counter": 0}
+    if path.endswith("/surrender") and body is None:
+        body = {"surrender": seeder.surrender}
     if method == "PUT" and body is None:
         body = {"items": []}
     data = body if isinstance(body, str) else "" if body is None else json.dumps(body)

@@ -18,7 +18,11 @@ from tests.marketplace.api.calling import ROUTES, World, call, device_of, make_w
 pytestmark = pytest.mark.django_db
 
 OF_ADA = [route for route in ROUTES if "{" in route[1]]
-CODES = {"licences": "licence_not_found", "devices": "device_not_found"}
+CODES = {
+    "licences": "licence_not_found",
+    "devices": "device_not_found",
+    "handovers": "handover_not_found",
+}
 each_route = pytest.mark.parametrize(("method", "path"), ROUTES)
 
 
