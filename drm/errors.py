@@ -182,6 +182,6 @@ class PlaysUsedUpError(LicenceRefusedError):
 
     def __init__(
         self,
-        message: str = "You have used every play of this licence. You can buy more in the shop.",
+        message: str = "Every play that this device may begin is used. Go online for the next, or buy more.",
     ) -> None:
         super().__init__("plays_used_up", message)

@@ -175,7 +175,9 @@ class Leases:
         terms = self.terms(held)
         if terms.lease is None or half_gone(terms.lease, terms.now):
             return True
-        return self.decide("play", held).go_online
+        decision = self.decide("play", held)
+        # Plays are handed out lease by lease: the shop may have set the next one aside.
+        return decision.go_online or decision.code == "plays_used_up"
 
     def renew(self, client: ShopClient, held: HeldLicence) -> None:
         """Fetch a lease and keep it. Raises as `fetch_lease` does; what is held then stays.
@@ -215,6 +217,11 @@ class Leases:
         except SeederError as error:
             return error
         return None
+
+    def cured(self, client: ShopClient, claims: LicenceClaims, jws: str) -> bool:
+        """Whether a new lease opens what the one that is held does not."""
+        held = HeldLicence(claims, jws)
+        return self.refresh(client, held) is None and self.decide("play", held).allowed
 
     def drop(self, package: str) -> None:
         """Forget the leases of a package: the shop has signed that it is withdrawn."""

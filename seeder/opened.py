@@ -87,10 +87,17 @@ class OpenedPackage:
     def check(self) -> None:
         """Refuse if it was withdrawn or is over since; cheap enough for every request."""
         message = self.papers.revocation()
-        if message is not None:
+        if message is not None and not self._ends_by_itself():
             raise LicenceRefusedError(message, code="revoked")
         if self.permit is not None:
             self.permit.look()
+
+    def _ends_by_itself(self) -> bool:
+        """Whether the shop signed only that its time is over, which a play that began in time
+        may outlast (soft end, last play): its permit says for how long."""
+        status = self.papers.status()
+        over = status is not None and status.status == "expired"
+        return over and self.permit is not None and self.permit.begun
 
     def end(self) -> None:
         """Close the play: one shorter than the grace of its right counts nothing."""

@@ -19,6 +19,7 @@ from drm.decision import Decision, require
 from seeder.client import ShopClient
 from seeder.errors import LicenceRefusedError
 from seeder.leases import HeldLicence, Leases
+from seeder.library import LibraryItem
 from seeder.records import LicenceRecord, Record
 from seeder.terms import Remaining, remaining_of
 
@@ -84,9 +85,9 @@ class Permit:
             now, played = self._require_time()
             self._keep_up(now, played)
 
-    def remaining(self, kind: str) -> Remaining | None:
-        """What is left of it, a purchase of this kind."""
-        return remaining_of(kind, self.held, self._leases)
+    def remaining(self, item: LibraryItem) -> Remaining | None:
+        """What is left of the purchase that this is a play of."""
+        return remaining_of(item, self.held, self._leases)
 
     def end(self) -> None:
         """Close the play; one shorter than the grace of its right is taken back."""

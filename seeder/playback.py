@@ -41,7 +41,7 @@ from seeder.shops import Shop
 from seeder.standing import ask_licence
 from seeder.trust import certified_licence, certified_manifest
 
-__all__ = ["OpenedPackage", "Opener"]
+__all__ = ["OpenedPackage", "Opener", "check_sizes"]
 
 # Refusals that the shop may cure: with a lease, or with the licence of the next rental.
 GO_ONLINE = frozenset({"lease_missing", "lease_expired", "clock_set_back", "state_missing"})
@@ -79,7 +79,7 @@ class Opener:
         """
         papers = self.papers(item.package)
         manifest = self.manifest(item.package)
-        _check_sizes(item, manifest, content, papers)
+        check_sizes(item, manifest, content, papers)
         jws, word = self._licence(papers, item, manifest, action)
         opened = self._open_with_lease(jws, papers, manifest, action, word)
         try:
@@ -151,7 +151,7 @@ class Opener:
         except LicenceRefusedError as refusal:
             if self._client is None or refusal.code not in ENDED | GO_ONLINE:
                 raise
-            if refusal.code in ENDED:
+            if refusal.code in ENDED and not self._leases.cured(self._client, claims, held):
                 return self._fetch_again(papers, item, refusal)
         return held, self._confirm(papers, claims)
 
@@ -304,7 +304,7 @@ def _refusal(error: DrmError, papers: Papers) -> LicenceRefusedError:
     return LicenceRefusedError(text, code=error.code)
 
 
-def _check_sizes(item: LibraryItem, manifest: Manifest, content: Path, papers: Papers) -> None:
+def check_sizes(item: LibraryItem, manifest: Manifest, content: Path, papers: Papers) -> None:
     """NotCompleteError where a file is missing or short; changed bytes where it is too long."""
     for index, file in enumerate(manifest.files):
         try:

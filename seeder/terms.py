@@ -29,7 +29,8 @@ _DAY = timedelta(days=1)
 class Remaining:
     """How something that ends stands. `ends` is the end for good; `offline_until` is when a
     device that has been offline until then must go online. `window` is the time for playing
-    that a first play would begin; None once it has begun, or where there is none."""
+    that a first play would begin, and `ends` until when it can; None once it has begun, or
+    where there is none. `plays_left`: those that this device may begin before it asks again."""
 
     kind: str
     code: str = ""
@@ -53,15 +54,17 @@ class Remaining:
         }
 
 
-def remaining_of(kind: str, held: HeldLicence, leases: Leases) -> Remaining | None:
-    """How a purchase of this kind stands by its licence and the device's record; None for ever."""
+def remaining_of(item: LibraryItem, held: HeldLicence, leases: Leases) -> Remaining | None:
+    """How a purchase stands by its licence and the device's record; None for ever."""
     if held.claims.perpetual:
         return None
     decision = leases.decide("play", held)
-    return _remaining(kind, held.claims, leases.terms(held), decision)
+    return _remaining(item, held.claims, leases.terms(held), decision)
 
 
-def _remaining(kind: str, claims: LicenceClaims, terms: Terms, decision: Decision) -> Remaining:
+def _remaining(
+    item: LibraryItem, claims: LicenceClaims, terms: Terms, decision: Decision
+) -> Remaining:
     rights, lease = claims.rights, terms.lease
     plays = (terms.usage.first_play, lease.first_play if lease else None)
     first = min((moment for moment in plays if moment is not None), default=None)
@@ -70,15 +73,27 @@ def _remaining(kind: str, claims: LicenceClaims, terms: Terms, decision: Decisio
     grace = timedelta(seconds=rights.lease.grace) if rights.lease else timedelta(0)
     left = decision.plays_left
     return Remaining(
-        kind=kind,
+        kind=item.kind,
         code=decision.code,
         message=decision.message,
         started=first is not None or (lease is not None and lease.plays > 0),
-        ends=min((moment for moment in (claims.expires, over) if moment), default=None),
+        ends=_end(item, claims, window=window, over=over),
         offline_until=lease.expires + grace if lease else None,
         window=None if first is not None else window,
         plays_left=left,
     )
+
+
+def _end(
+    item: LibraryItem, claims: LicenceClaims, *, window: timedelta | None, over: datetime | None
+) -> datetime | None:
+    """The end for good; of a window that has not begun, until when it can begin."""
+    if window is not None and over is None:
+        latest = claims.expires - window if claims.expires else None
+        return item.expires or latest
+    # Of what a lease carries on, the library alone knows the end.
+    told = item.expires if window is None else None
+    return min((moment for moment in (claims.expires, over, told) if moment), default=None)
 
 
 def promised(item: LibraryItem) -> Remaining | None:
@@ -118,9 +133,8 @@ def tell(remaining: Remaining, now: datetime) -> str:
     elif remaining.ends is not None:
         parts.append(f"{left(remaining.ends - now)} left")
     if remaining.plays_left is not None:
-        parts.append(
-            f"{remaining.plays_left} {'play' if remaining.plays_left == 1 else 'plays'} left"
-        )
+        count = remaining.plays_left
+        parts.append(f"{count} {'play' if count == 1 else 'plays'} ready on this device")
     until = remaining.offline_until
     if until is not None and (remaining.ends is None or until < remaining.ends):
         parts.append(f"plays offline until {_clock(until)}")
@@ -141,5 +155,5 @@ def remaining_here(
             claims, _issuer = certified_licence(jws, shop)
         except DrmError:
             return promised(item)
-        return remaining_of(item.kind, HeldLicence(claims, jws), leases)
+        return remaining_of(item, HeldLicence(claims, jws), leases)
     return promised(item)

@@ -164,7 +164,7 @@ def _terms(play: Play, language: str) -> dict[str, str | None]:
     if permit is None:
         return {"terms": None, "stops": None}
     stops = permit.stops.isoformat() if permit.begun and permit.stops else None
-    remaining = permit.remaining(play.package.item.kind)
+    remaining = permit.remaining(play.package.item)
     return {"terms": tell_page(permit, remaining, TEXTS[language]), "stops": stops}
 
 

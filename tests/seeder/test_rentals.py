@@ -19,6 +19,7 @@ from seeder.config import utc_now
 from seeder.errors import LicenceRefusedError
 from seeder.opened import OpenedPackage
 from seeder.renewals import Renewals
+from seeder.standing import refresh_library
 from seeder.web.plays import Plays
 from seeder.web.ranges import Slice
 from seeder.web.server import PlayerServer
@@ -146,6 +147,41 @@ def test_the_next_rental_of_the_same_film_opens(seat: Seat, shop: FakeShop, rent
     film.purchase += 1
 
     assert read_all(open_it(seat, shop, film)) == SONG * 3
+
+
+def test_plays_that_are_set_aside_one_by_one_are_fetched_one_by_one(
+    seat: Seat, shop: FakeShop, rent: Rent
+) -> None:
+    # Given a shop that hands out one of three plays with each lease.
+    film = rent(window=None, plays=3)
+    shop.leases.changes = {"plays": 2}
+    for told in (0, 1, 1):
+        read_all(open_it(seat, shop, film))
+        assert shop.leases.asked[-1]["plays"] == told
+        assert refusal(seat, shop, film, online=False)[0] == "plays_used_up"
+    shop.leases.changes = {"plays": 3}
+    assert refusal(seat, shop, film)[0] == "plays_used_up"
+
+
+def test_a_play_that_began_in_time_outlasts_the_word_that_its_time_is_over(
+    seat: Seat, shop: FakeShop, rent: Rent
+) -> None:
+    film = rent(window=2 * HOUR, soft_end=True, hard_cap=HOUR)
+    later = [timedelta(0)]
+    opened = open_it(seat, shop, film, clock=lambda: utc_now() + later[0])
+    read_all(opened)
+    film.status = film.state = "expired"
+    film.sequence += 1
+    later[0] = timedelta(minutes=150)
+    with ShopClient(seat.shop, seat.folder, seat.device) as client:
+        refresh_library(client, seat.folder, thumbprint=seat.device.thumbprint, now=utc_now())
+
+    assert seat.papers(film.id).revocation() is not None
+    assert read_all(opened) == SONG * 3
+    assert refusal(seat, shop, film, online=False)[0] == "revoked"
+    later[0] = timedelta(minutes=181)
+    with pytest.raises(LicenceRefusedError, match="has run out"):
+        opened.open(0)
 
 
 def test_a_clock_set_back_plays_after_going_online_once(
@@ -378,8 +414,8 @@ def test_plays_that_another_window_used_up_are_refused_before_the_first_byte(
 
     refused = film.get(Range="bytes=0-9")
 
-    assert (refused.status_code, "every play" in refused.text) == (409, True)
-    assert "every play" in film.state()["refusal"]
+    assert (refused.status_code, "Every play" in refused.text) == (409, True)
+    assert "Every play" in film.state()["refusal"]
 
 
 def test_closing_the_player_takes_back_a_play_within_its_grace(
@@ -404,11 +440,13 @@ def test_library_status_and_play_say_what_is_left(
     film = rent(plays=3)
 
     shown = geobuk("library")
-    assert "Rental: not started; 48 hours to play; 3 plays left" in " ".join(shown.stdout.split())
+    assert "Rental: not started; 48 hours to play; 3 plays ready on this device" in " ".join(
+        shown.stdout.split()
+    )
     read_all(open_it(seat, shop, film))
     shown = geobuk("library")
     words = " ".join(shown.stdout.split())
-    assert "Rental: 47 hours left; 2 plays left" in words
+    assert "Rental: 47 hours left; 2 plays ready on this device" in words
     assert words.count("Rental:") == 1  # the album is bought, and says nothing
 
     by_title = {item["title"]: item for item in last_json(geobuk("library", "--json"))["items"]}
