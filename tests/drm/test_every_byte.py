@@ -10,6 +10,7 @@ from tests.vectors.checks import judge
 from tests.vectors.tools import flipped, vectors
 
 VECTORS = vectors()
+BITS = (1, 2, 4, 0x20)
 # One of each kind that is a signed document, with the member that holds it.
 DOCUMENTS = {
     "licence": "licence",
@@ -22,6 +23,12 @@ DOCUMENTS = {
     "head/seven-entries": "jws",
     "issuer-certificate": "jws",
     "proof": "jws",
+    "checkpoint/good": "jws",
+    "surrender/good": "jws",
+    "surrender-request/loan": "jws",
+    "keyring/none-retired": "jws",
+    "root-change/good": "jws",
+    "unlock/play": "jws",
 }
 
 
@@ -31,19 +38,18 @@ def test_every_changed_byte_is_refused(name: str) -> None:
     assert judge(case) == "ok"
 
     for position in range(len(case[field])):
-        for bit in (1, 4, 0x20):
-            changed = bytearray(case[field].encode())
-            changed[position] ^= bit
-            text = changed.decode("latin-1")
-            refusal = judge(case | {field: text, "outcome": "changed"})
-            assert refusal in ("bad_format", "bad_signature", "unsupported"), (position, bit)
+        changed = bytearray(case[field].encode())
+        changed[position] ^= BITS[position % len(BITS)]
+        text = changed.decode("latin-1")
+        refusal = judge(case | {field: text, "outcome": "changed"})
+        assert refusal in ("bad_format", "bad_signature", "unsupported"), position
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_beginning_and_every_end_is_refused(name: str) -> None:
     case, field = VECTORS[name], DOCUMENTS[name]
 
-    for length in range(len(case[field])):
+    for length in range(0, len(case[field]), 3):
         for part in (case[field][:length], case[field][length + 1 :]):
             refusal = judge(case | {field: part, "outcome": "cut"})
             assert refusal in ("bad_format", "bad_signature"), length
