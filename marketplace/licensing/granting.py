@@ -226,7 +226,9 @@ def _give_back(entitlement: Entitlement, source: str, *, now: dt.datetime) -> bo
     if restored:
         _tell(entitlement, "licence.changed")
         return True
-    for child in entitlement.children.select_for_update().filter(state=_State.REVOKED):
+    # One of them may have passed it on once more.
+    ended = (_State.REVOKED, _State.TRANSFERRED)
+    for child in entitlement.children.select_for_update().filter(state__in=ended).order_by("pk"):
         restored |= _give_back(child, f"{source}:{child.pk.hex[:8]}", now=now)
     return restored
 
