@@ -24,6 +24,7 @@ __all__ = [
     "remove_device",
     "remove_device_by_link",
     "rename_device",
+    "suspect_copies",
 ]
 LINK_MAX_AGE = dt.timedelta(days=30)
 _LINK_SALT = "marketplace.accounts.remove-device"
@@ -66,6 +67,11 @@ def register_device(*, grant: DeviceGrant, address: str | None, now: dt.datetime
     tokens.end_logins(device, now=now)
     _tell_owner(device, grant=grant, address=address)
     return DeviceLogin.objects.create(device=device, started_at=now)
+
+
+def suspect_copies(*, device_id: uuid.UUID, day: dt.date) -> None:
+    """Note for the owner that this device was copied or set back. It changes nothing else."""
+    Device.objects.filter(pk=device_id).update(copies_suspected_on=day)
 
 
 def _tell_owner(device: Device, *, grant: DeviceGrant, address: str | None) -> None:

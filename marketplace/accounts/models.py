@@ -86,6 +86,9 @@ class Device(models.Model):
     last_seen_at = models.DateTimeField(null=True, blank=True)
     last_address = models.GenericIPAddressField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+    copies_suspected_on = models.DateField(
+        null=True, blank=True, help_text="The last day on which its record was not as expected."
+    )
 
     class Meta:
         constraints = [

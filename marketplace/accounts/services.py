@@ -20,6 +20,7 @@ from marketplace.accounts.devices import (
     remove_device,
     remove_device_by_link,
     rename_device,
+    suspect_copies,
 )
 from marketplace.accounts.people import client_address, set_display_name
 from marketplace.accounts.sellers import become_seller
@@ -47,4 +48,5 @@ __all__ = [
     "require_room",
     "set_display_name",
     "start_device_login",
+    "suspect_copies",
 ]

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field
 
+from marketplace.licensing.types import KindName, StateName
+
 __all__ = [
     "DeviceOut",
     "DevicesOut",
@@ -88,8 +90,8 @@ class ItemOut(Schema):
     cover_url: str
     package: str
     version: int
-    state: Literal["active", "revoked", "lent", "transferred", "returned", "expired"]
-    kind: Literal["purchase", "rental", "subscription", "loan", "gift", "transfer"]
+    state: StateName
+    kind: KindName
     rights: dict[str, Any]
     expires: dt.datetime | None
     may_save: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 from django.conf import settings
@@ -22,6 +23,8 @@ from marketplace.api.schemas import (
     ErrorOut,
     FileOut,
     ItemOut,
+    LeaseIn,
+    LeaseOut,
     LibraryOut,
     LicenceOut,
     ListedDeviceOut,
@@ -37,6 +40,7 @@ from marketplace.distribution import services as distribution
 from marketplace.distribution.types import Progress
 from marketplace.licensing import queries as purchases
 from marketplace.licensing import services as licensing
+from marketplace.licensing.services import LeaseRequest
 from marketplace.licensing.types import Purchase
 from marketplace.packaging import queries as packaging
 
@@ -53,9 +57,9 @@ api = NinjaAPI(
 )
 api.add_decorator(cache_control(private=True, no_store=True), mode="view")
 handle_errors(api)
-api.add_router("", recovery)
 api.add_router("", audit_log)
 api.add_router("", handovers)
+api.add_router("", recovery)
 
 
 @api.get("/me", response={200: MeOut, **_ERRORS})
@@ -89,6 +93,7 @@ def devices(request: HttpRequest) -> DevicesOut:
             registered_at=device.registered_at,
             last_seen_at=device.last_seen_at,
             current=device.pk == here.pk,
+            copies_suspected=device.copies_suspected_on is not None,
         )
         for device in people.active_devices(user)
     ]
@@ -135,6 +140,23 @@ def licence(request: HttpRequest, package: Path[PackageId]) -> LicenceOut:
     return LicenceOut(id=issued.pk, licence=issued.jws)
 
 
+@api.post("/licences/{licence_id}/lease", response={200: LeaseOut, **_ERRORS})
+def lease(request: HttpRequest, licence_id: uuid.UUID, asked: LeaseIn) -> LeaseOut:
+    """The next lease of this device's licence; what it tells of its playing is kept."""
+    user, device = caller(request)
+    first = asked.first_play
+    told = LeaseRequest(
+        nonce=asked.nonce,
+        counter=asked.counter,
+        first_play=None if first is None else dt.datetime.fromtimestamp(first, tz=dt.UTC),
+        plays=asked.plays,
+    )
+    jws = licensing.lease_for(
+        user=user, device=device, licence_id=licence_id, request=told, now=timezone.now()
+    )
+    return LeaseOut(lease=jws)
+
+
 @api.get("/device/status", response={200: StatusOut, **_ERRORS}, auth=DeviceKeyAuth())
 def device_status(request: HttpRequest, nonce: Query[Nonce]) -> StatusOut:
     """What the shop says of the calling device now, also when it is removed."""
@@ -173,7 +195,10 @@ def _item(purchase: Purchase) -> ItemOut:
         cover_url=f"{settings.SITE_URL}{purchase.cover_url}" if purchase.cover_url else "",
         package=purchase.package_id,
         version=purchase.version,
-        state="active" if purchase.active else "revoked",
+        state=purchase.state,
+        kind=purchase.kind,
+        rights=dict(purchase.rights),
+        expires=purchase.start_by or purchase.expires_at,
         may_save=purchase.may_save,
         size=purchase.size,
         files=[

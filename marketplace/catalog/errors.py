@@ -14,6 +14,7 @@
   + InvalidError
     - PriceError             between free and the least that a card can be charged, or too much
     - TagError
+    - TermsError             what is sold does not fit together; `field` says where
     - CoverError             no picture that we can show
 """
 
@@ -31,6 +32,7 @@ __all__ = [
     "PriceError",
     "TagError",
     "TagNotFoundError",
+    "TermsError",
     "VersionNotFoundError",
 ]
 
@@ -69,6 +71,14 @@ class PriceError(InvalidError):
 
 class TagError(InvalidError):
     code = "invalid_tag"
+
+
+class TermsError(InvalidError):
+    code = "invalid_terms"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class CoverError(InvalidError):

@@ -1,22 +1,91 @@
-"""The rights that a listing sells, in the words of the licence (docs/format-v1.md, section 6.3)."""
+"""What a listing sells: to play, to save, or to rent; and what its buyers may pass on."""
 
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
 
 from drm.rights import LeaseTerms, Rights
+from marketplace.accounts.types import User
+from marketplace.catalog.errors import ListingNotReadyError, TermsError
+from marketplace.catalog.locking import lock_own
 from marketplace.catalog.models import Listing
 
-__all__ = ["HARD_CAP", "START_GRACE", "rights_of"]
+__all__ = [
+    "HARD_CAP",
+    "LIMITS",
+    "START_GRACE",
+    "SaleTerms",
+    "check_terms",
+    "rights_of",
+    "set_terms",
+]
 
 # A click by mistake begins no rental, and no film is cut before its end.
 START_GRACE: Final = dt.timedelta(minutes=1)
 HARD_CAP: Final = dt.timedelta(hours=4)
+# The most that a seller may offer of each; the least is one.
+LIMITS: Final = {"rental_hours": 8_760, "start_days": 365, "plays": 1_000, "lend_days": 365}
 _DAY: Final = 86_400
 _HOUR: Final = 3_600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaleTerms:
+    """What a seller offers. A rental has hours to watch, from the first play on, and days to
+    begin; perhaps a number of plays. `lend_days`: the longest loan, None for none.
+    """
+
+    may_save: bool = False
+    rental_hours: int | None = None
+    start_days: int | None = None
+    plays: int | None = None
+    lend_days: int | None = None
+    transferable: bool = False
+    giftable: bool = False
+
+
+@transaction.atomic
+def set_terms(*, listing_id: uuid.UUID, seller: User, terms: SaleTerms) -> Listing:
+    """Say what buyers get. It is sealed into licences, so of a draft only.
+
+    Raises ListingNotFoundError (also where it is another's), ListingNotReadyError, TermsError.
+    """
+    check_terms(terms)
+    listing = lock_own(listing_id, seller=seller)
+    if listing.status != Listing.Status.DRAFT:
+        raise ListingNotReadyError(_("What buyers may do is fixed once sealing has begun."))
+    names = [*LIMITS, "may_save", "transferable", "giftable"]
+    for name in names:
+        setattr(listing, name, getattr(terms, name))
+    listing.save(update_fields=names)
+    return listing
+
+
+def check_terms(terms: SaleTerms) -> None:
+    """Raises TermsError, with the name of the field, where `terms` do not fit together."""
+    for name, most in LIMITS.items():
+        value = getattr(terms, name)
+        if value is not None and not 1 <= value <= most:
+            raise TermsError(name, _("Choose from 1 to %(most)d.") % {"most": most})
+    if terms.rental_hours is None:
+        if terms.start_days is not None or terms.plays is not None:
+            raise TermsError("rental_hours", _("Say for how many hours it can be watched."))
+        return
+    if terms.start_days is None:
+        raise TermsError("start_days", _("Say within how many days a rental must begin."))
+    if terms.may_save:
+        raise TermsError("may_save", _("What is rented cannot be saved."))
+    if terms.lend_days is not None:
+        raise TermsError("lend_days", _("What is rented cannot be lent."))
+    if terms.transferable:
+        raise TermsError("transferable", _("What is rented cannot be passed on once opened."))
 
 
 def rights_of(listing: Listing) -> dict[str, Any]:

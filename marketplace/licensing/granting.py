@@ -16,10 +16,10 @@ from marketplace.licensing import auditing
 from marketplace.licensing.errors import EntitlementConflictError, TransitionError
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.licensing.states import after
-from marketplace.licensing.terms import living
+from marketplace.licensing.versions import versions_of
 from marketplace.messaging import services as messaging
 
-__all__ = ["change", "extend", "grant", "milliseconds", "restore", "revoke", "tell_owners"]
+__all__ = ["change", "extend", "grant", "milliseconds", "restore", "revoke"]
 
 _Kind = Entitlement.Kind
 _Event = EntitlementEvent.Kind
@@ -151,13 +151,6 @@ def extend(
     return True
 
 
-def tell_owners(listing_id: uuid.UUID) -> None:
-    """Tell whoever may open the listing that there is something new in their library."""
-    owners = Entitlement.objects.filter(living(), listing_id=listing_id).order_by()
-    for user_id in owners.values_list("user_id", flat=True).distinct():
-        messaging.publish(group=messaging.user_group(user_id), kind="library.changed", payload={})
-
-
 def milliseconds(at: dt.datetime) -> int:
     """Whole milliseconds since 1970: what sequences are counted in."""
     return int(at.timestamp() * 1000)
@@ -235,7 +228,8 @@ def _give_back(entitlement: Entitlement, source: str, *, now: dt.datetime) -> bo
 
 def _tell(entitlement: Entitlement, kind: str) -> None:
     group = messaging.user_group(entitlement.user_id)
-    messaging.publish(group=group, kind=kind, payload={"package": entitlement.package_id})
+    for version in versions_of(entitlement):
+        messaging.publish(group=group, kind=kind, payload={"package": version.package_id})
     messaging.publish(group=group, kind="library.changed", payload={})
 
 

@@ -11,9 +11,10 @@ from marketplace.accounts.models import Device
 from marketplace.catalog.models import Listing
 from marketplace.core.append_only import AppendOnlyModel
 from marketplace.licensing.audit_models import AuditEntry, AuditHead, AuditLock
+from marketplace.licensing.lease_models import Lease
 from marketplace.packaging.models import Package
 
-__all__ = ["AuditEntry", "AuditHead", "AuditLock", "Entitlement", "EntitlementEvent", "Licence"]
+__all__ = ["AuditEntry", "AuditHead", "AuditLock", "Entitlement", "EntitlementEvent", "Lease", "Licence"]
 
 
 class Entitlement(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from typing import cast
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from marketplace.licensing.errors import (
 )
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.licensing.terms import is_over, living, state_of
-from marketplace.licensing.types import LibraryFile, Purchase
+from marketplace.licensing.types import KindName, LibraryFile, Purchase, StateName
 
 __all__ = [
     "entitled_packages",
@@ -27,6 +28,7 @@ __all__ = [
     "library_of",
     "owns",
     "packages_of",
+    "refusal",
 ]
 
 # A listing has one package, so far: every package is its listing's first version.
@@ -90,8 +92,12 @@ def entitlement_of(
     last = owned.order_by("-created_at", "pk").first()
     if last is None:
         raise EntitlementNotFoundError(_("There is no such purchase in your library."))
-    refuse = _REFUSALS[Entitlement.State(last.state)]
-    raise refuse()
+    raise refusal(last)
+
+
+def refusal(entitlement: Entitlement) -> MarketplaceError:
+    """Why an entitlement that opens nothing opens nothing."""
+    return _REFUSALS[Entitlement.State(entitlement.state)]()
 
 
 def is_spent(order_id: uuid.UUID, *, now: dt.datetime) -> bool:
@@ -107,7 +113,9 @@ def _refunded() -> MarketplaceError:
 
 
 def _over() -> MarketplaceError:
-    return EntitlementOverError(_("Its time is over, so it does not open any more."))
+    return EntitlementOverError(
+        _("Its time or its plays are used up, so it does not open any more.")
+    )
 
 
 def _lent() -> MarketplaceError:
@@ -147,8 +155,8 @@ def _purchase(entitlement: Entitlement) -> Purchase:
         package_id=package.pk,
         version=_VERSION,
         active=state == _ACTIVE,
-        state=state,
-        kind=entitlement.kind,
+        state=cast("StateName", state),
+        kind=cast("KindName", entitlement.kind),
         rights=entitlement.rights,
         start_by=entitlement.start_by if entitlement.first_play_at is None else None,
         expires_at=entitlement.expires_at,

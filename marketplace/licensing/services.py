@@ -27,9 +27,11 @@ from marketplace.licensing.handing import (
 )
 from marketplace.licensing.issuing import licence_for
 from marketplace.licensing.proving import audit_proofs
+from marketplace.licensing.leases import LeaseRequest, lease_for
 from marketplace.licensing.statuses import signed_device_status, signed_status
 
 __all__ = [
+    "LeaseRequest",
     "audit_proofs",
     "change",
     "extend",
@@ -37,6 +39,7 @@ __all__ = [
     "give_back",
     "grant",
     "hold",
+    "lease_for",
     "lend",
     "licence_for",
     "licences_out",

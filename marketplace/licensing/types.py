@@ -6,11 +6,14 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from marketplace.licensing.models import Entitlement
 
-__all__ = ["Entitlement", "LibraryFile", "Purchase"]
+__all__ = ["Entitlement", "KindName", "LibraryFile", "Purchase", "StateName"]
+
+StateName = Literal["active", "revoked", "lent", "transferred", "returned", "expired"]
+KindName = Literal["purchase", "rental", "subscription", "loan", "gift", "transfer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class Purchase:
     package_id: str
     version: int
     active: bool
-    state: str
-    kind: str
+    state: StateName
+    kind: KindName
     rights: Mapping[str, Any]
     start_by: dt.datetime | None
     expires_at: dt.datetime | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pytest_django import Settings
 from marketplace.accounts.models import Seller, User
 from marketplace.catalog import services as catalog
 from marketplace.catalog.models import Category, Listing
+from marketplace.catalog.terms import SaleTerms, rights_of, set_terms
 from marketplace.catalog.types import ListingDetails
 from marketplace.core.money import Money
 from marketplace.distribution import services as distribution
@@ -58,6 +60,7 @@ def sell(
     title: str = "밤의 노래",
     files: dict[str, bytes] | None = None,
     may_save: bool = False,
+    terms: SaleTerms | None = None,
 ) -> Listing:
     """A listing on sale whose files went through sealing, with its torrent."""
     seller = seller or make_seller()
@@ -73,7 +76,8 @@ def sell(
     )
     now = timezone.now()
     listing = catalog.create_listing(seller=seller, details=details)
-    catalog.set_may_save(listing_id=listing.pk, seller=seller, may_save=may_save)
+    terms = terms or SaleTerms(may_save=may_save)
+    set_terms(listing_id=listing.pk, seller=seller, terms=terms)
     for name, data in (files or {"song.flac": FLAC}).items():
         packaging.add_file(
             owner=seller,
@@ -83,23 +87,33 @@ def sell(
             size=len(data),
             now=now,
         )
-    packaging.queue_sealing(draft_id=listing.draft_id, owner=seller, may_save=may_save)
+    packaging.queue_sealing(draft_id=listing.draft_id, owner=seller, may_save=terms.may_save)
     catalog.set_preparing(listing_id=listing.pk)
     package = packaging.seal_draft(draft_id=listing.draft_id, now=now)
     distribution.create_torrent(package_id=package.pk)
     return catalog.put_on_sale(listing_id=listing.pk, package_id=package.pk, now=now)
 
 
-def buy(user: User, listing: Listing, *, order_id: uuid.UUID | None = None) -> Entitlement:
+def buy(
+    user: User,
+    listing: Listing,
+    *,
+    order_id: uuid.UUID | None = None,
+    now: dt.datetime | None = None,
+) -> Entitlement:
     """What a paid order leads to."""
     assert listing.package_id is not None
+    now = now or timezone.now()
+    days = listing.start_days
     return licensing.grant(
         user=user,
         listing_id=listing.pk,
         package_id=listing.package_id,
         order_id=order_id or uuid.uuid4(),
-        rights={"play": True, "save": listing.may_save},
-        now=timezone.now(),
+        rights=rights_of(listing),
+        kind="purchase" if days is None else "rental",
+        start_by=None if days is None else now + dt.timedelta(days=days),
+        now=now,
     )
 
 

@@ -28,7 +28,7 @@ each_route = pytest.mark.parametrize(("method", "path"), ROUTES)
 
 @pytest.fixture
 def world() -> World:
-    return make_world()
+    return make_world(rent=True)
 
 
 def _refused(answer: object, status: int, code: str) -> None:
