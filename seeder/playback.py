@@ -109,6 +109,14 @@ class Opener:
             jws, _word = self._fetch_licence(papers, item)
             self._leases.refresh(self._client, HeldLicence(_claims_of(jws, self._shop), jws))
 
+    def fetch_anew(self, item: LibraryItem) -> None:
+        """Get the licence again, as after the shop said that its terms changed, and its word.
+
+        Raises LicenceRefusedError or ShopError, and then what is held stays, unless the shop
+        signed that it has ended.
+        """
+        self._fetch_licence(self.papers(item.package), item)
+
     def manifest(self, package: str) -> Manifest:
         """The signed manifest: the copy here, or the shop's where none is here that holds."""
         papers = self.papers(package)

@@ -11,10 +11,11 @@ from seeder.client import ShopClient
 from seeder.config import ShopFolder
 from seeder.device import DeviceKeys
 from seeder.downloads import is_final
-from seeder.errors import ShopUnreachableError
+from seeder.errors import SeederError, ShopUnreachableError
 from seeder.leases import HeldLicence, Leases
 from seeder.library import LibraryItem
 from seeder.papers import Papers
+from seeder.playback import Opener
 from seeder.trust import certified_licence
 
 __all__ = ["Renewals"]
@@ -35,10 +36,9 @@ class Renewals:
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
-        self._folder = folder
-        self._device = device
         self._clock = clock
         self._leases = Leases(client.shop, folder, device, clock=clock)
+        self._opener = Opener(client.shop, folder, device, client, clock=clock)
         self._next = clock()
         self._changed = False
 
@@ -57,8 +57,9 @@ class Renewals:
             return
         changed, self._changed = self._changed, False
         pause = EVERY
-        for package in dict.fromkeys(item.package for item in items):
-            error = self._look_after(package, changed=changed)
+        # Of a package that was bought twice, the entry that counts comes last.
+        for item in {i.package: i for i in sorted(items, key=lambda i: i.active)}.values():
+            error = self._look_after(item, changed=changed)
             if isinstance(error, ShopUnreachableError):
                 # The others would wait as long, each.
                 pause, self._changed = RETRY, changed
@@ -68,21 +69,34 @@ class Renewals:
         # Spread out: all seeders began at once when the shop came back.
         self._next = now + pause * (0.5 + secrets.randbelow(1000) / 1000)
 
-    def _look_after(self, package: str, *, changed: bool) -> Exception | None:
-        papers = Papers(
-            self._folder, package, thumbprint=self._device.thumbprint, shop=self._client.shop
-        )
+    def _look_after(self, item: LibraryItem, *, changed: bool) -> SeederError | None:
+        papers = self._opener.papers(item.package)
         if papers.revocation() is not None:
-            self._leases.drop(package)
+            self._leases.drop(item.package)
             return None
+        try:
+            error = self._renew(item, papers, changed=changed)
+        except SeederError as failure:
+            error = failure
+        if error is not None and is_final(error):
+            raise error
+        return error
+
+    def _renew(self, item: LibraryItem, papers: Papers, *, changed: bool) -> SeederError | None:
+        held = self._held(papers)
+        if held is None or held.claims.perpetual:
+            return None
+        if changed:
+            # It may name another end now.
+            self._opener.fetch_anew(item)
+            held = self._held(papers) or held
+        return self._leases.refresh(self._client, held, now_due=changed)
+
+    def _held(self, papers: Papers) -> HeldLicence | None:
         jws = papers.licence()
         if jws is None:
             return None
         try:
-            claims, _issuer = certified_licence(jws, self._client.shop)
+            return HeldLicence(certified_licence(jws, self._client.shop)[0], jws)
         except DrmError:
             return None  # it opens nothing, and heals when it is opened
-        error = self._leases.refresh(self._client, HeldLicence(claims, jws), now_due=changed)
-        if error is not None and is_final(error):
-            raise error
-        return error

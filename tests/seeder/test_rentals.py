@@ -281,6 +281,20 @@ def test_renewals_come_in_good_time_and_at_once_when_terms_change(
     assert read_all(open_it(seat, shop, film, online=False, clock=at(80 * HOURS))) == SONG * 3
 
 
+def test_a_licence_with_another_end_is_fetched_when_the_shop_says_so(
+    seat: Seat, shop: FakeShop, album: FakePackage, own: Own
+) -> None:
+    shop.expires = utc_now() + HOURS
+    open_it(seat, shop, own(album))
+    shop.expires = utc_now() + 48 * HOURS
+    with ShopClient(seat.shop, seat.folder, seat.device) as client:
+        renewals = Renewals(client, seat.folder, seat.device, clock=utc_now)
+        renewals.hurry(changed=True)
+        renewals.step([item_of(shop, album)])
+
+    assert open_it(seat, shop, album, online=False, clock=at(30 * HOURS)).permit is not None
+
+
 @pytest.mark.swarm
 def test_the_daemon_renews_when_the_shop_says_that_terms_changed(
     seat: Seat, shop: FakeShop, rent: Rent, running: Running
