@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +14,13 @@ from hypothesis import strategies as st
 # that they start would inherit that. With a handler of ours the programs begin afresh.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionstart() -> None:
+    """Go to the zone in GEOBUK_TEST_TZ, which Django has replaced by its own by now."""
+    if zone := os.environ.get("GEOBUK_TEST_TZ"):
+        os.environ["TZ"] = zone
+        time.tzset()
 
 
 @pytest.fixture(scope="session", autouse=True)
