@@ -12,7 +12,7 @@ from pathlib import Path
 
 from drm.errors import DrmError
 from drm.status import Status
-from seeder.config import ShopFolder, write_private
+from seeder.config import ShopFolder, exclusive, write_private
 from seeder.shops import Shop
 from seeder.trust import stored_status
 
@@ -55,14 +55,21 @@ class Papers:
         """Whether a licence lies here, though none of this device's."""
         return any(f != self.licence_file for f in self.folder.glob("licences/*.jws"))
 
-    def keep_status(self, jws: str, status: Status) -> None:
-        """Keep the shop's signed word, believed by the caller; a licence that ended goes.
+    def keep_status(self, jws: str, status: Status) -> Status:
+        """Keep the shop's signed word, believed by the caller, and return what counts now.
 
-        The word is written first: cut short in between, this stays closed.
+        That is another one where a newer word came meanwhile, as to the daemon. A licence
+        that has ended goes, after the word is written: cut short in between, this stays shut.
         """
-        write_private(self.status_file, jws.encode())
-        if not status.open:
-            self.licence_file.unlink(missing_ok=True)
+        with exclusive(self.folder / "status.lock"):
+            known = self.status()
+            if known is not None and known.licence_id == status.licence_id:
+                status = known if known.sequence > status.sequence else status
+            if status is not known:
+                write_private(self.status_file, jws.encode())
+            if not status.open:
+                self.licence_file.unlink(missing_ok=True)
+        return status
 
     def status(self) -> Status | None:
         """The last signed word on a licence of this package; None where there is none."""

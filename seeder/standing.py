@@ -52,8 +52,7 @@ def ask_licence(
         )
     except DrmError:
         return None
-    papers.keep_status(jws, status)
-    return status
+    return papers.keep_status(jws, status)
 
 
 def device_was_removed(

@@ -114,7 +114,12 @@ def logout(
     with reporting(as_json):
         from seeder.cli.seat import connect, open_seat
         from seeder.device import forget_login
-        from seeder.errors import DeviceRemovedError, NotLoggedInError, ShopUnreachableError
+        from seeder.errors import (
+            DeviceRemovedError,
+            NotLoggedInError,
+            ShopError,
+            ShopUnreachableError,
+        )
 
         seat = open_seat(shop)
         try:
@@ -128,6 +133,9 @@ def logout(
                     f"{error} To forget the login here all the same, add --force, and remove "
                     "the device on the shop's page later."
                 ) from error
+        except ShopError:
+            if not force:
+                raise
         forget_login(seat.folder)
         if as_json:
             emit({"logged_out": seat.shop.site})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drm.encoding import from_b64u
 from drm.keys import IdentityKey, IdentityPublicKey
-from drm.status import device_id, sign_status
+from drm.status import Status, device_id, sign_status
 from seeder.cli.seat import Seat
 from seeder.trust import stored_status
 
@@ -59,9 +59,9 @@ class SignedWords:
         return self.sign_word(device_id(thumbprint), nonce=nonce, **{**word, **changes})
 
 
-def hear(seat: Seat, jws: str, package: FakePackage) -> None:
+def hear(seat: Seat, jws: str, package: FakePackage) -> Status:
     """Give this machine a word of the shop, as if it had just asked for it."""
-    seat.papers(package.id).keep_status(jws, stored_status(jws, seat.shop))
+    return seat.papers(package.id).keep_status(jws, stored_status(jws, seat.shop))
 
 
 def asker(proof: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse
 from typer.testing import Result
 
 from seeder.account_devices import AccountDevice, find_device, parse_devices
@@ -78,6 +79,20 @@ def test_removing_this_device_logs_it_out(
     assert last_json(geobuk(*arguments))["current"] is True
 
     assert shop.removed == {seat.device.thumbprint}
+    assert not seat.folder.tokens_file.exists()
+
+
+def test_whoever_logs_out_need_not_wait_for_a_shop_that_answers_rightly(
+    geobuk: Geobuk, seat: Seat, shop: FakeShop
+) -> None:
+    gone = {"code": "device_removed", "message": "Gone."}
+    shop.squatter = lambda _request: JSONResponse(gone, 401)
+
+    refused = geobuk("logout")
+    assert (refused.exit_code, "no proof of it" in refused.stderr) == (1, True)
+    assert seat.folder.tokens_file.exists()
+
+    assert geobuk("logout", "--force").exit_code == 0
     assert not seat.folder.tokens_file.exists()
 
 

@@ -376,6 +376,20 @@ def test_the_newest_word_is_kept_as_it_came(
     assert papers.status_file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_word_that_a_newer_one_overtook_changes_nothing(
+    seat: Seat, shop: FakeShop, bought: FakePackage
+) -> None:
+    # Given that `play` has asked, and the daemon hears of the refund before that is kept.
+    asked = shop.word_on(bought)
+    shop.refund(bought)
+    hear(seat, shop.word_on(bought), bought)
+
+    counts = hear(seat, asked, bought)
+
+    assert (counts.sequence, counts.open) == (6, False)
+    assert refusal(seat, shop, bought, online=False)[0] == "revoked"
+
+
 def test_an_end_is_written_before_the_licence_goes(
     seat: Seat, shop: FakeShop, bought: FakePackage
 ) -> None:
