@@ -25,6 +25,7 @@
     - NotLoggedInError        there is no login, or it has ended
     - KeysLostError           the key store no longer holds this device's keys
     - DeviceRemovedError      the device was removed from the account
+    - LogRewrittenError       the shop's audit log does not continue the one seen before
     - LoginFailedError        the login was denied or took too long
   + ItemError                 what a command was asked to do
     - ItemNotFoundError       nothing in the library matches
@@ -51,6 +52,7 @@ __all__ = [
     "KeysLostError",
     "LicenceRefusedError",
     "ListenError",
+    "LogRewrittenError",
     "LoginFailedError",
     "NotCompleteError",
     "NotEnoughSpaceError",
@@ -233,6 +235,12 @@ class DeviceRemovedError(ShopError):
     """This device was removed from the account."""
 
     code = "device_removed"
+
+
+class LogRewrittenError(ShopError):
+    """The shop's audit log does not continue the one that this machine saw before."""
+
+    code = "log_rewritten"
 
 
 class LoginFailedError(ShopError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from drm.audit import LogProof
 from drm.errors import AuthenticationError, DrmError, FormatError
-from drm.issuer import IssuerCertificate, find_issuer
+from drm.issuer import IssuerCertificate
 from drm.lease import Lease, verify_lease
 from drm.licence import LicenceClaims, peek_licence
 from drm.manifest import Manifest, package_id, read_manifest
 from drm.status import Status, read_status, verify_status
 from drm.surrender import SurrenderRequest, verify_surrender_request
+from drm.trust import judge
 from drm.unlock import Unlock, read_unlock
 from seeder.errors import LicenceRefusedError
 from seeder.shops import Shop
@@ -22,6 +24,7 @@ __all__ = [
     "certified_status",
     "certified_surrender_request",
     "certified_unlock",
+    "judged_licence",
     "stored_status",
 ]
 
@@ -56,6 +59,27 @@ def certified_licence(jws: str, shop: Shop) -> tuple[LicenceClaims, IssuerCertif
     return claims, issuer
 
 
+def judged_licence(
+    jws: str, shop: Shop, *, now: datetime, stored: bool, proof: LogProof | None
+) -> tuple[LicenceClaims, IssuerCertificate]:
+    """As certified_licence, and not of a retired issuer, unless this device has `stored` it
+    before (seeder.stored) or `proof` shows it in what the root signed of the log.
+
+    Raises drm's errors, OnlineNeededError (retired_issuer) among them.
+    """
+    claims, _ = certified_licence(jws, shop)
+    issuer = judge(
+        jws,
+        issued_at=claims.issued_at,
+        keyring=shop.ring,
+        now=now,
+        stored=stored,
+        proof=proof,
+        root_public=shop.root_public,
+    )
+    return claims, issuer
+
+
 def certified_lease(jws: str, shop: Shop, *, licence: str, device: str, nonce: str | None) -> Lease:
     """Read a lease of `licence` (its JWS) for a device's thumbprint; `nonce` is None for one
     that was verified when it came, and kept.
@@ -66,7 +90,7 @@ def certified_lease(jws: str, shop: Shop, *, licence: str, device: str, nonce: s
     lease = verify_lease(
         jws, issuer_public=issuer.public, licence=licence, device=device, nonce=nonce
     )
-    issuer.require_issued_within(lease.issued_at)
+    _require_fresh(jws, shop, lease.issued_at, now=None if nonce is None else lease.issued_at)
     return lease
 
 
@@ -75,8 +99,8 @@ def certified_status(
 ) -> Status:
     """Read the answer to our question about a licence, or about "device:<thumbprint>".
 
-    `lowest_sequence` is that of the last word which was believed: an older one is refused.
-    Raises drm's errors.
+    `lowest_sequence` is that of the last word which was believed: an older one is refused, and
+    so is one by a retired issuer. Raises drm's errors.
     """
     issuer = _issuer(jws, shop)
     status = verify_status(
@@ -87,12 +111,12 @@ def certified_status(
         now=now,
         lowest_sequence=lowest_sequence,
     )
-    issuer.require_issued_within(status.issued_at)
+    _require_fresh(jws, shop, status.issued_at, now=now)
     return status
 
 
 def certified_surrender_request(
-    jws: str, shop: Shop, *, device: str, nonce: str
+    jws: str, shop: Shop, *, device: str, nonce: str, now: datetime | None = None
 ) -> SurrenderRequest:
     """Read the shop's request that this device (its thumbprint) gives a licence back.
 
@@ -100,7 +124,7 @@ def certified_surrender_request(
     """
     issuer = _issuer(jws, shop)
     request = verify_surrender_request(jws, issuer_public=issuer.public, device=device, nonce=nonce)
-    issuer.require_issued_within(request.issued_at)
+    _require_fresh(jws, shop, request.issued_at, now=now or request.issued_at)
     return request
 
 
@@ -126,4 +150,18 @@ def stored_status(jws: str | bytes, shop: Shop) -> Status:
 
 
 def _issuer(document: str | bytes, shop: Shop) -> IssuerCertificate:
-    return find_issuer(document, shop.issuers, root_public=shop.root_public)
+    return shop.ring.certificate(document)
+
+
+def _require_fresh(jws: str, shop: Shop, issued_at: datetime, *, now: datetime | None) -> None:
+    """Refuse what a retired issuer is said to have signed just now; `now` is None for what
+    was believed before. Raises AuthenticationError, OnlineNeededError (retired_issuer)."""
+    judge(
+        jws,
+        issued_at=issued_at,
+        keyring=shop.ring,
+        now=now or issued_at,
+        stored=now is None,
+        proof=None,
+        root_public=shop.root_public,
+    )
