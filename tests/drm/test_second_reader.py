@@ -13,7 +13,18 @@ import pytest
 
 from drm.encoding import b64u, from_b64u
 from drm.keys import SealingKey
-from tests.drm.house import DEVICE, DEVICE_SEALING, ROOT
+from drm.status import sign_status
+from tests.drm.house import (
+    DEVICE,
+    DEVICE_SEALING,
+    HOUR,
+    ISSUER,
+    NOW,
+    ROOT,
+    Shelf,
+    licence_for,
+    pattern,
+)
 from tests.vectors.checks import judge
 from tests.vectors.mutants import mutants
 from tests.vectors.tools import FOLDER, base, vectors
@@ -105,6 +116,43 @@ def test_its_command_decrypts_a_file(tmp_path: Path, keys: dict[str, Any]) -> No
 
     assert ran.returncode == 0, ran.stderr
     assert plain.read_bytes() == from_b64u(base("manifest")["files"][0]["plain"])
+
+
+def test_its_command_decrypts_what_we_seal_now(
+    tmp_path: Path, keys: dict[str, Any], shelf: Shelf, licence: str
+) -> None:
+    sealed, plain = tmp_path / "sealed", tmp_path / "plain"
+    sealed.write_bytes(shelf.ciphertexts[0] + b"and more")
+    ours = keys | {"manifest": shelf.jws.decode(), "licence": licence}
+
+    ran = run(tmp_path, ours, "decrypt", "0", str(sealed), str(plain))
+
+    assert ran.returncode == 0, ran.stderr
+    assert plain.read_bytes() == pattern(200_000, "a")
+
+
+def test_its_command_judges_by_the_time_it_is_told(
+    tmp_path: Path, keys: dict[str, Any], shelf: Shelf
+) -> None:
+    rented = licence_for(shelf, expires=NOW + HOUR)
+    ours = keys | {"manifest": shelf.jws.decode(), "licence": rented}
+    in_time = {"now": int(NOW.timestamp()) + 3599}
+    late = {"now": int(NOW.timestamp()) + 3600}
+    revoked = sign_status(
+        issuer=ISSUER,
+        kid=ISSUER.public.thumbprint,
+        licence_id="11111111-2222-3333-4444-555555555555",
+        status="revoked",
+        message="",
+        now=NOW,
+        updated=NOW,
+        nonce="0123456789abcdef",
+    )
+
+    assert run(tmp_path, ours | in_time, "licence").returncode == 0
+    assert run(tmp_path, ours | late, "licence").stderr.startswith("expired")
+    ended = run(tmp_path, ours | in_time | {"status": revoked}, "licence")
+    assert ended.stderr.startswith("revoked")
 
 
 def test_its_command_leaves_no_file_where_it_refuses(tmp_path: Path, keys: dict[str, Any]) -> None:

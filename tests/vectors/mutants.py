@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from drm.encoding import canonical_json
+from drm.encoding import b64u, canonical_json, from_b64u, parse_object
+from drm.errors import FormatError
 from drm.keys import IdentityKey
+from drm.stream import plaintext_size
 from tests.drm.house import DEVICE, ISSUER, ROOT
 from tests.vectors.tools import Case, claims_in, document, vectors, without, wrapped
 
@@ -48,6 +51,9 @@ def mutants(seed: int, count: int) -> list[Case]:
     known = vectors()
     made = []
     for _ in range(count):
+        if dice.random() < 0.25:
+            made.append(dice.choice(OTHERS)(known, dice))
+            continue
         name = dice.choice(list(ORIGINALS))
         case = dict(known[name]) | {"outcome": "mutant", "name": name}
         dice.choice(WAYS)(case, name, dice)
@@ -122,6 +128,63 @@ WAYS: Final[tuple[Callable[[Case, str, random.Random], None], ...]] = (
     _headed,
     _asked,
 )
+
+
+def _texts(known: dict[str, Case], dice: random.Random) -> Case:
+    """JSON with a changed byte; where it is still in order, its canonical form is told."""
+    name = dice.choice([name for name in known if name.startswith("json/")])
+    text = _changed(from_b64u(known[name]["text"]) or b"{}", dice)
+    case = known[name] | {"outcome": "mutant", "name": name, "text": b64u(text)}
+    with contextlib.suppress(FormatError):
+        case["canonical"] = b64u(canonical_json(parse_object(text)))
+    return case
+
+
+def _sizes(known: dict[str, Case], dice: random.Random) -> Case:
+    """Sizes of which a few are those of no file."""
+    name = dice.choice([name for name in known if name.startswith("size/")])
+    size = known[name]["ciphertext_size"] + dice.choice((-40, -17, -16, -1, 1, 15, 16, 17, 65536))
+    case = known[name] | {"outcome": "mutant", "name": name, "ciphertext_size": size}
+    with contextlib.suppress(FormatError):
+        case["plain_size"] = plaintext_size(size)
+    return case
+
+
+def _streams(known: dict[str, Case], dice: random.Random) -> Case:
+    """A small stream with a fault, or with a size of its own."""
+    case = known["stream-one-byte"] | {"outcome": "mutant", "name": "stream-one-byte"}
+    cipher = from_b64u(case["ciphertext"])
+    if dice.random() < 0.3:
+        return case | {"size": len(cipher) + dice.choice((-1, 0, 1, 40))}
+    return case | {"ciphertext": b64u(_changed(cipher, dice))}
+
+
+def _codes(known: dict[str, Case], dice: random.Random) -> Case:
+    """A recovery code with a changed character."""
+    case = known["recovery/good"] | {"outcome": "mutant", "name": "recovery/good"}
+    changed = _changed(case["code"].encode(), dice).decode("latin-1")
+    return case | {"code": changed}
+
+
+def _proofs(known: dict[str, Case], dice: random.Random) -> Case:
+    """A proof of the log with a fault."""
+    name = dice.choice([name for name in known if name.startswith("log-proof/entry-")])
+    case = known[name] | {"outcome": "mutant", "name": name}
+    proof = json.loads(json.dumps(case["proof"]))
+    _mutate(proof, dice)
+    # It comes as JSON of this format, or is refused before.
+    return case | {"proof": proof if _plain(proof) else case["proof"]}
+
+
+def _rentals(known: dict[str, Case], dice: random.Random) -> Case:
+    """A licence with every limit, asked at any time with any record."""
+    name = dice.choice(("rental/every-limit", "rental/last-play", "rental/window-with-soft-end"))
+    case = known[name] | {"outcome": "mutant", "name": name}
+    _asked(case, name, dice)
+    return case | {"action": "play"}
+
+
+OTHERS: Final = (_texts, _texts, _texts, _sizes, _streams, _codes, _proofs, _rentals, _rentals)
 
 
 def _header(case: Case, name: str) -> Case:

@@ -101,7 +101,11 @@ export function canonical(value) {
   return `{${members.join(',')}}`;
 }
 
-export const kindOf = (v) => (v === null ? 'null' : Array.isArray(v) ? 'list' : typeof v);
+export function kindOf(v) {
+  if (v === null) return 'null';
+  if (typeof v === 'number') return Number.isInteger(v) ? 'number' : 'fraction';
+  return Array.isArray(v) ? 'list' : typeof v;
+}
 export function member(claims, name, kind) {
   const value = claims[name];
   need(kindOf(value) === kind, 'bad_format', `“${name}” is missing or malformed`);
