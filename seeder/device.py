@@ -29,6 +29,7 @@ __all__ = [
     "DeviceKeys",
     "KeyChoice",
     "KeyPlace",
+    "adopt_device",
     "default_name",
     "forget_login",
     "key_place",
@@ -126,6 +127,14 @@ def make_device(
     with exclusive(_lock(folder)):
         write_json(folder.device_file, _put_new(device, choice))
     return device
+
+
+def adopt_device(
+    folder: ShopFolder, device: DeviceKeys, *, choice: KeyChoice | None = None
+) -> None:
+    """Keep keys that were made elsewhere, as those of a recovery key, in a folder without any."""
+    with exclusive(_lock(folder)):
+        write_json(folder.device_file, _put_new(device, choice or KeyChoice()))
 
 
 def load_device(folder: ShopFolder, *, stores: KeyStores | None = None) -> DeviceKeys:

@@ -45,6 +45,7 @@ from seeder.session import Session, TorrentSnapshot
 from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.torrents import read_metainfo
+from seeder.unlocking import keep_unlock_fresh
 
 __all__ = ["Downloads", "ItemState", "is_final"]
 
@@ -125,6 +126,13 @@ class Downloads:
         give_back(self._client, self._folder, self._device, clock=self._clock)
         self.items = refresh_library(
             self._client, self._folder, thumbprint=self._thumbprint, now=self._clock()
+        )
+        keep_unlock_fresh(
+            self._client,
+            self._folder,
+            self.items,
+            thumbprint=self._thumbprint,
+            now=self._clock(),
         )
 
     def hurry(self) -> None:

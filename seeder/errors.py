@@ -33,6 +33,7 @@
     - NotCompleteError        the content is not all here yet
     - TargetError             the place to save to cannot be used
     - LicenceRefusedError     the content may not be opened; `code` says why
+    - RecoveryError           a recovery key, kit, share or activation that cannot be used
 
 Every message is a sentence that says what happened and what to do next; `code`
 is stable and goes into `--json` output.
@@ -58,6 +59,7 @@ __all__ = [
     "NotEnoughSpaceError",
     "NotLoggedInError",
     "PassphraseNeededError",
+    "RecoveryError",
     "RootKeyChangedError",
     "SeederError",
     "SessionClosedError",
@@ -279,6 +281,12 @@ class TargetError(ItemError):
     """The place to save to cannot be used."""
 
     code = "target"
+
+
+class RecoveryError(ItemError):
+    """A recovery key, kit, share or activation that cannot be used."""
+
+    code = "recovery"
 
 
 class LicenceRefusedError(ItemError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["previous_path", "sync_folder", "write_atomically"]
+__all__ = ["previous_path", "sync_folder", "write_atomically", "write_new_private"]
 
 
 def previous_path(path: Path) -> Path:
@@ -28,6 +28,21 @@ def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) ->
     if keep_previous and path.exists():
         path.replace(previous_path(path))
     temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def write_new_private(path: Path, data: bytes) -> None:
+    """Write a new file that only this user can read. Raises FileExistsError where there is one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

@@ -103,17 +103,22 @@ class Session:
         return self._listening[0].port
 
     def add(
-        self, metainfo: bytes, save_path: Path, *, seed_mode: bool = False, paused: bool = False
+        self,
+        metainfo: bytes,
+        save_path: Path,
+        *,
+        seed_mode: bool = False,
+        paused: bool = False,
+        private: bool = True,
     ) -> TorrentInfo:
         """Add a torrent whose files are, or come, in `save_path / <package id>`.
 
-        What is there already is used: by resume data where it can be trusted, else
-        by hashing. With `seed_mode` the files are complete and were hashed when they
-        were sealed: only their sizes are checked now (else SourceFilesError), and
-        each piece when it is first asked for. Adding a torrent again changes nothing
-        but its announce address. Raises TorrentError for bytes that are not ours.
+        What is there is used: by resume data where it can be trusted, else by hashing. With
+        `seed_mode` all is there and was hashed when it was sealed: now sizes alone are checked
+        (else SourceFilesError), and each piece when first asked for. `private` off takes open
+        torrents. Adding one again changes its announce address alone. Raises TorrentError.
         """
-        info = read_metainfo(metainfo)
+        info = read_metainfo(metainfo, private=private)
         with self._changed:
             self._require_open()
             known = self._torrents.get(info.info_hash)

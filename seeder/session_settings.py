@@ -9,6 +9,9 @@ from seeder.alerts import ALERT_MASK
 
 __all__ = ["SessionSettings"]
 
+# Where a DHT node that knows nobody asks first (BEP 5); any one that answers will do.
+_DHT = "dht.libtorrent.org:25401,router.bittorrent.com:6881,dht.transmissionbt.com:6881"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
@@ -17,7 +20,9 @@ class SessionSettings:
     Rates are in bytes a second, 0 for no limit, and hold for peers on the same
     network too. `tcp_only` is for the origin, loopback and LAN, where uTP is many
     times slower; at home uTP keeps the uplink usable. `discovery` asks the router
-    for an open port (UPnP, NAT-PMP). `outgoing` is the address to dial from.
+    for an open port (UPnP, NAT-PMP). `outgoing` is the address to dial from. `open_swarms`
+    finds peers of open torrents in the DHT and on the local network, where no shop is left
+    to name them; private ones stay out of both.
     """
 
     download_rate: int = 0
@@ -25,6 +30,7 @@ class SessionSettings:
     connections: int = 500
     tcp_only: bool = False
     discovery: bool = False
+    open_swarms: bool = False
     outgoing: str = ""
     announce_floor: int = 30  # seconds: a shorter interval of a tracker is not followed
     save_seconds: float = 60.0
@@ -43,9 +49,9 @@ class SessionSettings:
             "upload_rate_limit": self.upload_rate,
             "connections_limit": self.connections,
             # Private torrents know their peers from the shop alone.
-            "enable_dht": False,
-            "dht_bootstrap_nodes": "",
-            "enable_lsd": False,
+            "enable_dht": self.open_swarms,
+            "dht_bootstrap_nodes": _DHT if self.open_swarms else "",
+            "enable_lsd": self.open_swarms,
             "webtorrent_stun_server": "",
             "enable_upnp": self.discovery,
             "enable_natpmp": self.discovery,

@@ -2,6 +2,7 @@
 
     packages/<package id>/00000 …   what the swarm brings; ciphertext only
     torrents/<package id>.torrent   as the shop gave it, with this device's announce address
+    torrents/<package id>.open.torrent  its open variant, where it came in a recovery kit
     session/                        what the torrent session remembers (seeder.resume)
 
 Manifests, licences and the library lie beside this folder (seeder.papers,
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from seeder.errors import NotEnoughSpaceError, StoreError, TorrentError, UnsafeNameError
 from seeder.files import sync_folder, write_atomically
-from seeder.torrents import file_name, read_metainfo
+from seeder.torrents import file_name, open_metainfo, read_metainfo
 
 __all__ = ["RESERVE", "Store"]
 
@@ -68,6 +69,24 @@ class Store:
             return metainfo if read_metainfo(metainfo).name == package else None
         except (OSError, TorrentError):
             return None
+
+    def keep_open_torrent(self, package: str, metainfo: bytes) -> None:
+        """Keep the open variant of a package's torrent; TorrentError where it is none."""
+        if read_metainfo(metainfo, private=False).name != _checked(package):
+            raise TorrentError("This is the torrent of another package. Nothing was changed.")
+        write_atomically(self._torrents / f"{package}.open{_SUFFIX}", metainfo)
+
+    def open_torrent(self, package: str) -> bytes | None:
+        """Give the open variant of a package's torrent, kept or made from the private one."""
+        held = self.torrent(package)
+        if held is not None:
+            return open_metainfo(held)
+        try:
+            metainfo = (self._torrents / f"{_checked(package)}.open{_SUFFIX}").read_bytes()
+            named = read_metainfo(metainfo, private=False).name
+        except (OSError, TorrentError):
+            return None
+        return metainfo if named == package else None
 
     def torrents(self) -> dict[str, bytes]:
         """Give every torrent that can be read, by package."""

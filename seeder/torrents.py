@@ -1,5 +1,8 @@
 """Torrents of sealed packages: BEP 52, v2 only, private, under opaque names.
 
+The *open* variant, for the time after the shop's end, is the same without the private flag
+and without tracker: it follows from the private one, so that all buyers get one info-hash.
+
 A torrent is built from the roots that sealing computed, so nothing is hashed
 twice. Inside it stand the package id as folder name and "00000", "00001", … as
 file names: peers and trackers see no title. What comes from outside is read
@@ -27,6 +30,7 @@ __all__ = [
     "build_metainfo",
     "file_name",
     "info_hash",
+    "open_metainfo",
     "read_metainfo",
     "with_announce",
 ]
@@ -37,7 +41,8 @@ _HASH = 32
 _MAX_PIECE_LENGTH = 64 * 1024 * 1024
 _NAME = re.compile(r"[0-9a-z][0-9a-z-]{0,127}", re.ASCII)
 _OUTER_KEYS = {b"announce", b"info", b"piece layers"}
-_INFO_KEYS = {b"file tree", b"meta version", b"name", b"piece length", b"private"}
+_OPEN_INFO_KEYS = {b"file tree", b"meta version", b"name", b"piece length"}
+_INFO_KEYS = {*_OPEN_INFO_KEYS, b"private"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +120,41 @@ def with_announce(metainfo: bytes, url: str) -> bytes:
     return b"d%se" % b"".join(bencode(key) + items[key] for key in sorted(items))
 
 
+def open_metainfo(metainfo: bytes) -> bytes:
+    """Give the open variant of a torrent of ours, the same bytes for every buyer.
+
+    Raises TorrentError where it is not one that Geobuk makes.
+    """
+    read_metainfo(metainfo)
+    items = raw_items(metainfo)
+    info = raw_items(items[b"info"])
+    del info[b"private"]
+    kept = {b"info": b"d%se" % b"".join(bencode(key) + info[key] for key in sorted(info))}
+    if b"piece layers" in items:
+        kept[b"piece layers"] = items[b"piece layers"]
+    return b"d%se" % b"".join(bencode(key) + kept[key] for key in sorted(kept))
+
+
 def info_hash(metainfo: bytes) -> str:
     """Give the v2 info-hash, 64 hex digits: SHA-256 of the info part's bytes as they are."""
     return _hash_info(raw_items(metainfo))
 
 
-def read_metainfo(metainfo: bytes) -> TorrentInfo:
-    """Read a torrent, or raise TorrentError where it is not one that Geobuk makes."""
+def read_metainfo(metainfo: bytes, *, private: bool = True) -> TorrentInfo:
+    """Read a torrent, or raise TorrentError where it is not one that Geobuk makes.
+
+    With `private` off, it has to be the open variant, and a private one is refused.
+    """
     items = raw_items(metainfo)
     if not items.keys() <= _OUTER_KEYS:
         raise _bad("it has a field that Geobuk does not write")
     digest = _hash_info(items)
     info = _dictionary(bdecode(items[b"info"]))
-    if info.keys() != _INFO_KEYS:
+    if info.keys() != (_INFO_KEYS if private else _OPEN_INFO_KEYS):
         raise _bad("its description has other fields than Geobuk writes")
-    if info[b"meta version"] != 2 or info[b"private"] != 1:
+    if not private and b"announce" in items:
+        raise _bad("an open torrent has no tracker")
+    if info[b"meta version"] != 2 or (private and info[b"private"] != 1):
         raise _bad("it is not a private torrent of version 2")
     piece_length = _piece_length(info[b"piece length"])
     files = _read_files(_dictionary(info[b"file tree"]))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seeder.cli import account, handing, items, keys, playing, running
+from seeder.cli import account, handing, items, keys, playing, recovery, running
 
 __all__ = ["app", "main"]
 
@@ -48,6 +48,10 @@ app.command("status")(items.status)
 app.command("run")(running.run)
 app.command("play")(playing.play)
 app.command("save")(playing.save)
+app.add_typer(recovery.recovery, name="recovery")
+app.command("activate")(recovery.activate)
+app.command("recover")(recovery.recover)
+app.add_typer(recovery.trustees, name="trustees")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from seeder.errors import AlreadyRunningError, NotCompleteError, ShopUnreachable
 from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
 
-__all__ = ["daemon_states", "fetch", "open_downloads"]
+__all__ = ["daemon_states", "fetch", "open_downloads", "require_hope", "settings_for"]
 
 STEP = 0.5
 PATIENCE = 60.0  # seconds without any news of the daemon before it counts as gone
@@ -102,11 +102,11 @@ def fetch(
                     reporter.report()
                 if all(state.complete for state in states):
                     return states
-                _require_hope(states)
+                require_hope(states)
                 time.sleep(STEP)
 
 
-def _require_hope(states: tuple[ItemState, ...]) -> None:
+def require_hope(states: tuple[ItemState, ...]) -> None:
     """NotCompleteError where all that is missing is kept back by something."""
     missing = [state for state in states if not state.complete]
     stuck = [s for s in missing if s.state in {"waiting", "error"} and s.note]

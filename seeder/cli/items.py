@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from seeder.cli.output import JsonOption, ShopOption, emit, reporting, say, show_size
+from seeder.cli.output import JsonOption, PeerOption, ShopOption, emit, reporting, say, show_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ def _show_library(seat: Seat, items: tuple[LibraryItem, ...]) -> None:
     Console().print(table)
 
 
-def sync(shop: ShopOption = None, as_json: JsonOption = False) -> None:
+def sync(peer: PeerOption = None, shop: ShopOption = None, as_json: JsonOption = False) -> None:
     """Download everything you bought, and stop when all of it is here."""
     with reporting(as_json):
         from seeder.cli.fetching import fetch
@@ -117,6 +118,8 @@ def sync(shop: ShopOption = None, as_json: JsonOption = False) -> None:
 
         stop_on_sigterm()
         seat = open_seat(shop)
+        if _sync_openly(seat, peer or (), as_json=as_json):
+            return
         offline = False
         try:
             with connect(seat) as client:
@@ -135,6 +138,23 @@ def sync(shop: ShopOption = None, as_json: JsonOption = False) -> None:
         say(f"All here: {count} {'purchase' if count == 1 else 'purchases'}.")
         if offline:
             say("The shop cannot be reached; what you bought since is not counted.")
+
+
+def _sync_openly(seat: Seat, peers: Sequence[str], *, as_json: bool) -> bool:
+    """Fetch from other buyers where the shop has ended; False where it has not."""
+    from seeder.cli.open_fetching import fetch_openly, unlocked_items
+
+    items = unlocked_items(seat)
+    if items is None:
+        return False
+    missing = [item for item in items if not seat.here(item.package)]
+    if missing:
+        fetch_openly(seat, missing, peers=peers, as_json=as_json)
+    if as_json:
+        emit({"complete": True, "offline": True, "packages": [item.package for item in items]})
+    else:
+        say(f"All here: {len(items)} {'purchase' if len(items) == 1 else 'purchases'}.")
+    return True
 
 
 def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:

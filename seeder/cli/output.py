@@ -12,12 +12,29 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["JsonOption", "ShopOption", "emit", "reporting", "say", "show_size", "stop_on_sigterm"]
+__all__ = [
+    "JsonOption",
+    "PeerOption",
+    "ShopOption",
+    "emit",
+    "reporting",
+    "say",
+    "show_size",
+    "stop_on_sigterm",
+]
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON for programs instead of words.")
+]
+PeerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--peer",
+        metavar="HOST:PORT",
+        help="After a shop's end: a buyer to fetch from. May be given several times.",
+    ),
 ]
 ShopOption = Annotated[
     str | None,

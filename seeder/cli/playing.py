@@ -40,16 +40,24 @@ def _open(
 ) -> OpenedPackage:
     """Find what is meant, fetch what is missing, and check everything."""
     from seeder.cli.fetching import fetch
+    from seeder.cli.open_fetching import fetch_openly
     from seeder.cli.seat import known_library
     from seeder.errors import LicenceRefusedError
     from seeder.library import find_item
     from seeder.papers import REVOKED
+    from seeder.unlocked import unlocked_opener
 
     known, _fresh = known_library(seat, client)
     item = find_item(known.items, wanted)
     if not item.active:
         message = seat.papers(item.package).revocation() or REVOKED
         raise LicenceRefusedError(message, code="revoked")
+    unlocked = unlocked_opener(seat.shop, seat.folder, seat.device)
+    if unlocked is not None and unlocked.names(item.package):
+        if not seat.here(item.package):
+            fetch_openly(seat, [item], peers=(), as_json=as_json)
+        content = seat.store.package_folder(item.package)
+        return unlocked.open(item, content=content, action=action)
     if not seat.here(item.package):
         fetch(seat, client, only=frozenset({item.package}), as_json=as_json)
     content = seat.store.package_folder(item.package)
@@ -90,7 +98,7 @@ def _serve(seat: Seat, package: OpenedPackage, *, start: int, browser: bool, as_
     from seeder.web.plays import Plays
     from seeder.web.server import PlayerServer
 
-    terms = package.permit.remaining(package.item.kind) if package.permit else None
+    terms = package.permit.remaining(package.item) if package.permit else None
     plays = Plays(clock=utc_now)
     token = plays.add(package, start=start, shop_name=seat.shop.name)
     with PlayerServer(plays) as server:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seeder.cli.output import JsonOption, ShopOption, reporting, say, stop_on_sigterm
+from seeder.cli.output import JsonOption, PeerOption, ShopOption, reporting, say, stop_on_sigterm
 
 __all__ = ["run"]
 
@@ -25,11 +25,13 @@ def run(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port for peers; 0 takes a free one.")
     ] = 0,
+    peer: PeerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Keep running: fetch what you buy, share it, and follow new purchases. Ctrl-C stops."""
     with reporting(as_json):
         from seeder.cli.fetching import open_downloads
+        from seeder.cli.open_fetching import run_openly, unlocked_items
         from seeder.cli.progress import make_progress
         from seeder.cli.seat import open_seat, persist
         from seeder.config import utc_now
@@ -39,6 +41,11 @@ def run(
         stop_on_sigterm()
         seat = open_seat(shop)
         try:
+            unlocked = unlocked_items(seat)
+            if unlocked is not None:
+                run_openly(
+                    seat, unlocked, peers=peer or (), down=down, up=up, port=port, as_json=as_json
+                )
             with (
                 persist(seat) as client,
                 open_downloads(seat, client, up=up, down=down, port=port) as (session, downloads),

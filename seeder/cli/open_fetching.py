@@ -1,0 +1,118 @@
+"""Downloading and sharing what is unlocked, once the shop has ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NoReturn
+
+from seeder.cli.fetching import STEP, daemon_states, fetch, require_hope, settings_for
+from seeder.cli.progress import make_progress
+from seeder.cli.seat import Seat
+from seeder.config import exclusive, utc_now, write_json
+from seeder.daemon import RunState
+from seeder.downloads import ItemState
+from seeder.errors import AlreadyRunningError
+from seeder.library import LibraryItem, load_library
+from seeder.open_swarm import OpenSwarm, parse_peer
+from seeder.session import Session
+from seeder.unlocking import activated
+
+__all__ = ["fetch_openly", "open_openly", "run_openly", "unlocked_items"]
+
+ENDED = "The shop has ended: what you own is shared openly, from buyer to buyer."
+
+
+def unlocked_items(seat: Seat) -> tuple[LibraryItem, ...] | None:
+    """What the shop's end has unlocked for this device; None while it has not ended."""
+    ended = activated(seat.folder, seat.shop, thumbprint=seat.device.thumbprint)
+    if ended is None:
+        return None
+    granted = {grant.package_id for grant in ended.unlock.grants}
+    known = load_library(seat.folder)
+    items = known.items if known is not None else ()
+    return tuple(item for item in items if item.package in granted)
+
+
+@contextmanager
+def open_openly(
+    seat: Seat,
+    items: Sequence[LibraryItem],
+    *,
+    peers: Sequence[str],
+    down: float = 0,
+    up: float = 0,
+    port: int = 0,
+) -> Iterator[OpenSwarm]:
+    """A session over this shop's store, in open swarms. AlreadyRunningError where one is."""
+    addresses = [parse_peer(peer) for peer in peers]
+    with exclusive(seat.home.lock_file, wait=False) as alone:
+        if not alone:
+            raise AlreadyRunningError(
+                "A seeder is running already for this folder. See what it does with: geobuk status"
+            )
+        settings, local = settings_for(seat, down=down, up=up)
+        settings = replace(settings, open_swarms=not local)
+        listen = f"127.0.0.1:{port}" if local else f"0.0.0.0:{port},[::]:{port}"
+        with Session(listen, seat.store.session_folder, settings=settings) as session:
+            yield OpenSwarm(items, session, seat.store, seat.papers, peers=addresses, clock=utc_now)
+
+
+def fetch_openly(
+    seat: Seat, items: Sequence[LibraryItem], *, peers: Sequence[str], as_json: bool
+) -> tuple[ItemState, ...]:
+    """Wait until the items are here; a running seeder does the work where there is one.
+
+    Raises NotCompleteError where nothing can go on.
+    """
+    if daemon_states(seat) is not None:
+        wanted = frozenset(item.package for item in items)
+        return fetch(seat, None, only=wanted, as_json=as_json)
+    with (
+        make_progress(as_json=as_json) as progress,
+        open_openly(seat, items, peers=peers) as swarm,
+    ):
+        while True:
+            swarm.step()
+            states = swarm.states()
+            progress.update(states, {"shop": seat.shop.site})
+            if all(state.complete for state in states):
+                return states
+            require_hope(states)
+            time.sleep(STEP)
+
+
+def run_openly(
+    seat: Seat,
+    items: Sequence[LibraryItem],
+    *,
+    peers: Sequence[str],
+    down: float,
+    up: float,
+    port: int,
+    as_json: bool,
+) -> NoReturn:
+    """Share until Ctrl-C, and say how it goes as the daemon does."""
+    with (
+        make_progress(as_json=as_json) as progress,
+        open_openly(seat, items, peers=peers, down=down, up=up, port=port) as swarm,
+    ):
+        while True:
+            swarm.step()
+            state = RunState(
+                pid=os.getpid(),
+                shop=seat.shop.site,
+                updated_at=utc_now().isoformat(),
+                online=False,
+                listening=False,
+                note=ENDED,
+                items=swarm.states(),
+            )
+            write_json(seat.home.state_file, state.to_json(), durable=False)
+            head = state.to_json()
+            del head["items"], head["updated_at"]
+            progress.update(state.items, head)
+            time.sleep(STEP)
