@@ -15,6 +15,12 @@ from marketplace.catalog.errors import (
     TagNotFoundError,
 )
 from marketplace.catalog.models import Category, Listing, Tag
+from marketplace.catalog.versions import (
+    own_version,
+    version_by_id,
+    versions_in_the_making,
+    versions_of,
+)
 from marketplace.core.text import search_form
 
 __all__ = [
@@ -25,9 +31,13 @@ __all__ = [
     "listings_of",
     "on_sale",
     "own_listing",
+    "own_version",
     "preparing",
     "search",
     "tag",
+    "version_by_id",
+    "versions_in_the_making",
+    "versions_of",
 ]
 
 MAX_WORDS = 8

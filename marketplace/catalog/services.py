@@ -14,14 +14,21 @@ from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import User
 from marketplace.catalog.covers import delete_cover, render_cover, store_cover
 from marketplace.catalog.errors import (
-    ListingNotFoundError,
     ListingNotReadyError,
     NotASellerError,
     PriceError,
     TagError,
 )
+from marketplace.catalog.locking import lock, lock_own
 from marketplace.catalog.models import Listing, Tag
 from marketplace.catalog.types import ListingDetails
+from marketplace.catalog.versions import (
+    begin_version,
+    drop_version,
+    first_version,
+    publish_version,
+    set_notes,
+)
 from marketplace.core.money import CURRENCIES, MAX_CHARGE, Money
 from marketplace.core.text import clean_line, clean_text, search_form
 from marketplace.packaging import services as packaging
@@ -30,12 +37,16 @@ __all__ = [
     "MAX_TAGS",
     "TAG_LENGTH",
     "back_to_draft",
+    "begin_version",
     "check_price",
     "create_listing",
+    "drop_version",
+    "publish_version",
     "put_on_sale",
     "render_cover",
     "resume_sale",
     "set_may_save",
+    "set_notes",
     "set_preparing",
     "split_tags",
     "tag_slug",
@@ -68,13 +79,13 @@ def update_listing(*, listing_id: uuid.UUID, seller: User, details: ListingDetai
     Raises ListingNotFoundError (also where it is another's), PriceError or TagError.
     """
     check_price(details.price)
-    return _save_details(_lock_own(listing_id, seller=seller), details)
+    return _save_details(lock_own(listing_id, seller=seller), details)
 
 
 @transaction.atomic
 def set_may_save(*, listing_id: uuid.UUID, seller: User, may_save: bool) -> Listing:
     """Say whether buyers may save the files. It is sealed into licences, so a draft only."""
-    listing = _lock_own(listing_id, seller=seller)
+    listing = lock_own(listing_id, seller=seller)
     if listing.status != _Status.DRAFT:
         raise ListingNotReadyError(_("What buyers may do is fixed once sealing has begun."))
     listing.may_save = may_save
@@ -85,7 +96,7 @@ def set_may_save(*, listing_id: uuid.UUID, seller: User, may_save: bool) -> List
 @transaction.atomic
 def set_preparing(*, listing_id: uuid.UUID) -> Listing:
     """Sealing begins. Saying so again changes nothing."""
-    listing = _lock(listing_id)
+    listing = lock(listing_id)
     if listing.status == _Status.PREPARING:
         return listing
     if listing.status != _Status.DRAFT:
@@ -100,7 +111,7 @@ def put_on_sale(*, listing_id: uuid.UUID, package_id: str, now: dt.datetime) -> 
     Doing it again with the same package changes nothing. Raises ListingNotReadyError
     where the listing was not being prepared or carries another package.
     """
-    listing = _lock(listing_id)
+    listing = lock(listing_id)
     if listing.package_id == package_id and listing.status != _Status.PREPARING:
         return listing  # a second run of the job; also after the seller has withdrawn it
     if listing.status != _Status.PREPARING:
@@ -109,13 +120,14 @@ def put_on_sale(*, listing_id: uuid.UUID, package_id: str, now: dt.datetime) -> 
     listing.published_at = now
     listing.status = _Status.ON_SALE
     listing.save(update_fields=["package", "published_at", "status"])
+    first_version(listing, now=now)
     return listing
 
 
 @transaction.atomic
 def back_to_draft(*, listing_id: uuid.UUID) -> Listing:
     """Sealing failed: the seller may mend the files. Saying so again changes nothing."""
-    listing = _lock(listing_id)
+    listing = lock(listing_id)
     if listing.status == _Status.DRAFT:
         return listing
     if listing.status != _Status.PREPARING:
@@ -126,7 +138,7 @@ def back_to_draft(*, listing_id: uuid.UUID) -> Listing:
 @transaction.atomic
 def withdraw_listing(*, listing_id: uuid.UUID, seller: User) -> Listing:
     """Take a listing off sale. Who has bought it keeps it."""
-    listing = _lock_own(listing_id, seller=seller)
+    listing = lock_own(listing_id, seller=seller)
     if listing.status == _Status.WITHDRAWN:
         return listing
     if listing.status != _Status.ON_SALE:
@@ -137,7 +149,7 @@ def withdraw_listing(*, listing_id: uuid.UUID, seller: User) -> Listing:
 @transaction.atomic
 def resume_sale(*, listing_id: uuid.UUID, seller: User) -> Listing:
     """Offer a withdrawn listing again, with the package that it had."""
-    listing = _lock_own(listing_id, seller=seller)
+    listing = lock_own(listing_id, seller=seller)
     if listing.status == _Status.ON_SALE:
         return listing
     if listing.status != _Status.WITHDRAWN:
@@ -234,19 +246,4 @@ def _search_text(listing: Listing, tags: list[Tag]) -> str:
 def _set_status(listing: Listing, status: Listing.Status) -> Listing:
     listing.status = status
     listing.save(update_fields=["status"])
-    return listing
-
-
-def _lock(listing_id: uuid.UUID) -> Listing:
-    try:
-        return Listing.objects.select_for_update().get(pk=listing_id)
-    except Listing.DoesNotExist:
-        raise ListingNotFoundError(str(listing_id)) from None
-
-
-def _lock_own(listing_id: uuid.UUID, *, seller: User) -> Listing:
-    # Someone else's listing looks the same as none: its existence is not told.
-    listing = _lock(listing_id)
-    if listing.seller_id != seller.pk:
-        raise ListingNotFoundError(str(listing_id))
     return listing

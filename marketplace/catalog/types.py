@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marketplace.catalog.models import Category, Listing
+from marketplace.catalog.models import Category, Listing, ListingVersion
 from marketplace.core.money import Money
 
-__all__ = ["Category", "Cover", "Listing", "ListingDetails"]
+__all__ = ["Category", "Cover", "Listing", "ListingDetails", "ListingVersion"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def requests_for(*, device: Device, nonce: str, now: dt.datetime) -> list[Reques
     for row in rows:
         handover, licence = row.handover, row.licence
         kind = "return" if handover.state == _State.RETURNING else str(handover.kind)
-        package_id = licence.entitlement.package_id
+        package_id = licence.package_id
         document = sign_surrender_request(
             issuer=issuer.key,
             kid=issuer.kid,

@@ -16,6 +16,7 @@ from marketplace.licensing import auditing
 from marketplace.licensing.errors import EntitlementConflictError, TransitionError
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.licensing.states import after
+from marketplace.licensing.versions import versions_of
 from marketplace.messaging import services as messaging
 
 __all__ = ["change", "extend", "grant", "milliseconds", "restore", "revoke"]
@@ -227,7 +228,8 @@ def _give_back(entitlement: Entitlement, source: str, *, now: dt.datetime) -> bo
 
 def _tell(entitlement: Entitlement, kind: str) -> None:
     group = messaging.user_group(entitlement.user_id)
-    messaging.publish(group=group, kind=kind, payload={"package": entitlement.package_id})
+    for version in versions_of(entitlement):
+        messaging.publish(group=group, kind=kind, payload={"package": version.package_id})
     messaging.publish(group=group, kind="library.changed", payload={})
 
 

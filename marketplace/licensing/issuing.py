@@ -43,14 +43,14 @@ def licence_for(*, user: User, device: Device, package_id: str, now: dt.datetime
     entitlement = entitlement_of(user, package_id, lock=True, now=now)
     active = accounts.device(user, device.pk)
     licence = Licence.objects.filter(
-        entitlement=entitlement, device=active, surrendered_at=None
+        entitlement=entitlement, package_id=package_id, device=active, surrendered_at=None
     ).first()
     if licence is not None and _still_says_it(licence, active) and not _is_outlived(licence, now):
         return licence
     require_free(entitlement)
     if licence is None:
-        licence = Licence(entitlement=entitlement, device=active)
-    licence.jws = _issue(licence.pk, entitlement, active, now=now)
+        licence = Licence(entitlement=entitlement, package_id=package_id, device=active)
+    licence.jws = _issue(licence, active, now=now)
     licence.sealing_key = active.sealing_key
     licence.issued_at = now
     licence.save()
@@ -91,10 +91,8 @@ def _end_of(entitlement: Entitlement) -> dt.datetime | None:
     return None if moves else entitlement.expires_at
 
 
-def _issue(
-    licence_id: uuid.UUID, entitlement: Entitlement, device: Device, *, now: dt.datetime
-) -> str:
-    package_id = entitlement.package_id
+def _issue(licence: Licence, device: Device, *, now: dt.datetime) -> str:
+    entitlement, package_id, licence_id = licence.entitlement, licence.package_id, licence.pk
     manifest = packaging.manifest(package_id)
     issuer = packaging.issuer()
     try:

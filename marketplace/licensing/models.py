@@ -14,7 +14,15 @@ from marketplace.licensing.audit_models import AuditEntry, AuditHead, AuditLock
 from marketplace.licensing.lease_models import Lease
 from marketplace.packaging.models import Package
 
-__all__ = ["AuditEntry", "AuditHead", "AuditLock", "Entitlement", "EntitlementEvent", "Lease", "Licence"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "AuditLock",
+    "Entitlement",
+    "EntitlementEvent",
+    "Lease",
+    "Licence",
+]
 
 
 class Entitlement(models.Model):
@@ -140,10 +148,11 @@ class EntitlementEvent(AppendOnlyModel):
 
 
 class Licence(models.Model):
-    """The signed licence of one device, exactly as it was issued."""
+    """The signed licence of one device for one version, exactly as it was issued."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="licences")
+    package = models.ForeignKey(Package, on_delete=models.PROTECT, related_name="licences")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="licences")
     jws = models.TextField()
     sealing_key = models.TextField(help_text="The device's key that it is sealed to, base64url.")
@@ -155,7 +164,7 @@ class Licence(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["entitlement", "device"],
+                fields=["entitlement", "package", "device"],
                 condition=models.Q(surrendered_at__isnull=True),
                 name="licensing_one_licence_per_device",
             ),

@@ -6,10 +6,12 @@ import datetime as dt
 import uuid
 from typing import cast
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
+from marketplace.catalog.types import ListingVersion
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing.errors import (
     EntitlementNotFoundError,
@@ -19,6 +21,7 @@ from marketplace.licensing.errors import (
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.licensing.terms import is_over, living, state_of
 from marketplace.licensing.types import KindName, LibraryFile, Purchase, StateName
+from marketplace.licensing.versions import opened_versions, opening, versions_of
 
 __all__ = [
     "entitled_packages",
@@ -31,21 +34,27 @@ __all__ = [
     "refusal",
 ]
 
-# A listing has one package, so far: every package is its listing's first version.
-_VERSION = 1
 _ACTIVE = Entitlement.State.ACTIVE
 _REVOKED = Entitlement.State.REVOKED
 
 
 def library_of(user: User) -> list[Purchase]:
-    """Every purchase of `user`, also what was taken back, the newest first."""
+    """Every purchase of `user`, also what was taken back, the newest first.
+
+    One that opens several versions of its listing is there once for each, the newest
+    version first.
+    """
     entitlements = (
         Entitlement.objects.filter(user_id=user.pk)
         .select_related("listing__seller__seller", "package")
-        .prefetch_related("package__files", "events")
+        .prefetch_related("events", "listing__versions__package__files")
         .order_by("-created_at", "pk")
     )
-    return [_purchase(entitlement) for entitlement in entitlements]
+    return [
+        _purchase(entitlement, version, newest=index == 0)
+        for entitlement in entitlements
+        for index, version in enumerate(versions_of(entitlement))
+    ]
 
 
 def owns(user: User, listing_id: uuid.UUID) -> bool:
@@ -57,19 +66,22 @@ def owns(user: User, listing_id: uuid.UUID) -> bool:
 
 def is_entitled(user_id: uuid.UUID, package_id: str) -> bool:
     """Whether the user may open the package now."""
-    return Entitlement.objects.filter(living(), user_id=user_id, package_id=package_id).exists()
+    return Entitlement.objects.filter(living(), opening(package_id), user_id=user_id).exists()
 
 
 def packages_of(user: User) -> set[str]:
     """The ids of all packages that `user` may open now."""
-    rows = Entitlement.objects.filter(living(), user_id=user.pk).order_by()
-    return set(rows.values_list("package_id", flat=True))
+    return _packages(Entitlement.objects.filter(living(), opened_versions(), user_id=user.pk))
 
 
 def entitled_packages() -> set[str]:
     """The ids of all packages that anyone may still open."""
-    rows = Entitlement.objects.filter(living()).order_by()
-    return set(rows.values_list("package_id", flat=True).distinct())
+    return _packages(Entitlement.objects.filter(living(), opened_versions()))
+
+
+def _packages(joined: QuerySet[Entitlement]) -> set[str]:
+    rows = joined.order_by().values_list("listing__versions__package_id", flat=True)
+    return {package for package in rows.distinct() if package}
 
 
 def entitlement_of(
@@ -83,7 +95,7 @@ def entitlement_of(
     transaction ends.
     """
     rows = Entitlement.objects.select_for_update() if lock else Entitlement.objects.all()
-    owned = rows.filter(user_id=user.pk, package_id=package_id)
+    owned = rows.filter(opening(package_id), user_id=user.pk)
     # Bought again after a refund, there are two: the living one counts.
     moment = now or timezone.now()
     for entitlement in owned.filter(living(moment)).order_by("created_at", "pk"):
@@ -137,8 +149,9 @@ _REFUSALS = {
 }
 
 
-def _purchase(entitlement: Entitlement) -> Purchase:
-    listing, package = entitlement.listing, entitlement.package
+def _purchase(entitlement: Entitlement, version: ListingVersion, *, newest: bool) -> Purchase:
+    listing, package = entitlement.listing, version.package
+    assert package is not None, "a version that is out has a package"
     state = state_of(entitlement, timezone.now())
     seller = getattr(listing.seller, "seller", None)
     return Purchase(
@@ -153,7 +166,9 @@ def _purchase(entitlement: Entitlement) -> Purchase:
         shade=listing.shade,
         on_sale=listing.status == listing.Status.ON_SALE,
         package_id=package.pk,
-        version=_VERSION,
+        version=version.number,
+        newest=newest,
+        notes=version.notes,
         active=state == _ACTIVE,
         state=cast("StateName", state),
         kind=cast("KindName", entitlement.kind),

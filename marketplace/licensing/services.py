@@ -11,7 +11,6 @@ from marketplace.licensing.granting import (
     grant,
     restore,
     revoke,
-    tell_owners,
 )
 from marketplace.licensing.handing import (
     extend_loan,
@@ -26,12 +25,14 @@ from marketplace.licensing.handing import (
     was_opened,
 )
 from marketplace.licensing.issuing import licence_for
-from marketplace.licensing.proving import audit_proofs
 from marketplace.licensing.leases import LeaseRequest, lease_for
+from marketplace.licensing.proving import audit_proofs
 from marketplace.licensing.statuses import signed_device_status, signed_status
+from marketplace.licensing.versions import announce_version
 
 __all__ = [
     "LeaseRequest",
+    "announce_version",
     "audit_proofs",
     "change",
     "extend",
@@ -56,6 +57,5 @@ __all__ = [
     "signed_device_status",
     "signed_status",
     "surrender",
-    "tell_owners",
     "was_opened",
 ]

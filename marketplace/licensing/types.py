@@ -30,6 +30,7 @@ class LibraryFile:
 class Purchase:
     """One entitlement with what a library shows of it. `size` is what a device downloads.
 
+    `newest`: of the versions that it opens; `notes` are the seller's on this version.
     `state` is the holder's: as recorded, or “expired”. `start_by` is None once it has begun.
     """
 
@@ -45,6 +46,8 @@ class Purchase:
     on_sale: bool
     package_id: str
     version: int
+    newest: bool
+    notes: str
     active: bool
     state: StateName
     kind: KindName
@@ -58,3 +61,8 @@ class Purchase:
     files: tuple[LibraryFile, ...]
     purchased_at: dt.datetime
     revoked_at: dt.datetime | None
+
+    @property
+    def received(self) -> bool:
+        """Whether it came from another person, and not by an order."""
+        return self.order_id is None

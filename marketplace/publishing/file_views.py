@@ -6,6 +6,7 @@ import uuid
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -21,8 +22,10 @@ from marketplace.packaging.errors import (
     UploadNotFoundError,
     UploadsUnfinishedError,
 )
+from marketplace.packaging.types import Upload
 from marketplace.publishing import queries, services
 from marketplace.publishing.access import seller_required
+from marketplace.publishing.draft_pages import list_of, progress_of
 from marketplace.publishing.forms import RightsForm
 
 __all__ = ["file_list", "files", "move", "progress", "publish", "remove"]
@@ -40,7 +43,8 @@ def files(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpResp
 @require_safe
 @seller_required
 def file_list(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpResponse:
-    return _list(request, catalog_queries.own_listing(listing_id, seller))
+    listing = catalog_queries.own_listing(listing_id, seller)
+    return list_of(request, listing_id, listing.draft)
 
 
 @require_POST
@@ -48,10 +52,10 @@ def file_list(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> Http
 def move(
     request: HttpRequest, seller: User, listing_id: uuid.UUID, upload_id: uuid.UUID
 ) -> HttpResponse:
-    listing = _listing_with(listing_id, upload_id, seller)
+    upload = _upload_of(listing_id, upload_id, seller)
     step = -1 if request.POST.get("to") == "up" else 1
     packaging.move_upload(owner=seller, upload_id=upload_id, step=step)
-    return _list(request, listing)
+    return list_of(request, listing_id, upload.draft)
 
 
 @require_POST
@@ -59,9 +63,9 @@ def move(
 def remove(
     request: HttpRequest, seller: User, listing_id: uuid.UUID, upload_id: uuid.UUID
 ) -> HttpResponse:
-    listing = _listing_with(listing_id, upload_id, seller)
+    upload = _upload_of(listing_id, upload_id, seller)
     packaging.remove_upload(owner=seller, upload_id=upload_id)
-    return _list(request, listing)
+    return list_of(request, listing_id, upload.draft)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -92,35 +96,32 @@ def publish(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpRe
 @seller_required
 def progress(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpResponse:
     listing = catalog_queries.own_listing(listing_id, seller)
-    response = render(request, "publishing/_progress.html", {"listing": listing})
-    if listing.status != Listing.Status.PREPARING:
-        # On sale or failed: the whole page has changed.
-        response["HX-Refresh"] = "true"
-    return response
+    running = listing.status == Listing.Status.PREPARING
+    return progress_of(request, listing.draft, running=running)
 
 
-def _listing_with(listing_id: uuid.UUID, upload_id: uuid.UUID, seller: User) -> Listing:
-    """The listing, where it is the seller's and the upload is one of its files."""
+def _upload_of(listing_id: uuid.UUID, upload_id: uuid.UUID, seller: User) -> Upload:
+    """The upload, where the listing is the seller's and it is one of its files, or of its next
+    version's.
+    """
     listing = catalog_queries.own_listing(listing_id, seller)
-    if packaging_queries.upload(upload_id, seller).draft_id != listing.draft_id:
+    version = catalog_queries.own_version(listing_id, seller)
+    upload = packaging_queries.upload(upload_id, seller)
+    if upload.draft_id not in (listing.draft_id, version and version.draft_id):
         raise UploadNotFoundError(str(upload_id))
-    return listing
+    return upload
 
 
 def _page(request: HttpRequest, listing: Listing, form: RightsForm) -> HttpResponse:
     context = {
         "listing": listing,
-        "files": queries.files_of(listing),
+        "draft": listing.draft,
+        "open": listing.status == Listing.Status.DRAFT,
+        "running": listing.status == Listing.Status.PREPARING,
+        "progress_url": reverse("publishing:progress", args=[listing.pk]),
+        "files": queries.files_of(listing.draft_id),
         "form": form,
         "limits": queries.limits(),
     }
     status = 422 if form.errors else 200
     return render(request, "publishing/files.html", context, status=status)
-
-
-def _list(request: HttpRequest, listing: Listing) -> HttpResponse:
-    """The list alone where htmx asks; else the page that it stands on."""
-    if not getattr(request, "htmx", False):
-        return redirect("publishing:files", listing.pk)
-    context = {"listing": listing, "files": queries.files_of(listing)}
-    return render(request, "publishing/_files.html", context)

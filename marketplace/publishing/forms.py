@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["RightsForm"]
+__all__ = ["RightsForm", "VersionForm"]
 
 PLAY, SAVE = "play", "save"
 
@@ -33,3 +33,15 @@ class RightsForm(forms.Form):
     def may_save(self) -> bool:
         """What the valid form says."""
         return bool(self.cleaned_data["rights"] == SAVE)
+
+
+class VersionForm(forms.Form):
+    """What a seller says of a new version."""
+
+    notes = forms.CharField(
+        label=_("What is new"),
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("Buyers read it in their library, beside the new version."),
+    )

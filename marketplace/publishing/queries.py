@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,12 +50,10 @@ def shelf(seller: User) -> list[Shelf]:
     return [Shelf(listing=each, sold=sold.get(each.pk, 0)) for each in catalog.listings_of(seller)]
 
 
-def files_of(listing: Listing) -> list[StudioFile]:
-    """The files of a listing in their order, before sealing and after."""
-    uploads = list(packaging.uploads(listing.draft_id))
-    rows: Sequence[Upload | PackageFile] = uploads or list(
-        packaging.files_of_draft(listing.draft_id)
-    )
+def files_of(draft_id: uuid.UUID) -> list[StudioFile]:
+    """The files of a draft in their order, before sealing and after."""
+    uploads = list(packaging.uploads(draft_id))
+    rows: Sequence[Upload | PackageFile] = uploads or list(packaging.files_of_draft(draft_id))
     return [_studio_file(row) for row in rows]
 
 

@@ -9,9 +9,9 @@ from django.utils import translation
 from django_tasks import task
 
 from marketplace.packaging.errors import SealingStoppedError
-from marketplace.publishing.preparing import prepare_listing
+from marketplace.publishing.preparing import prepare_listing, prepare_version
 
-__all__ = ["STOP", "seal_listing"]
+__all__ = ["STOP", "seal_listing", "seal_version"]
 
 # Set when the worker is told to end: a job in the middle of a large file gives way.
 STOP = threading.Event()
@@ -26,3 +26,13 @@ def seal_listing(listing_id: str, language: str = "") -> None:
         except SealingStoppedError:
             # For the next worker, or this one when it is back.
             seal_listing.enqueue(listing_id, language)
+
+
+@task()
+def seal_version(version_id: str, language: str = "") -> None:
+    """Bring a new version of a listing from its uploads to its buyers; `language` as above."""
+    with translation.override(language or translation.get_language()):
+        try:
+            prepare_version(version_id=uuid.UUID(version_id), stop=STOP.is_set)
+        except SealingStoppedError:
+            seal_version.enqueue(version_id, language)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from marketplace.publishing import file_views, views
+from marketplace.publishing import file_views, version_views, views
 
 app_name = "publishing"
 urlpatterns = [
@@ -20,5 +20,17 @@ urlpatterns = [
         "studio/<uuid:listing_id>/files/<uuid:upload_id>/remove/",
         file_views.remove,
         name="remove",
+    ),
+    path("studio/<uuid:listing_id>/version/", version_views.version, name="version"),
+    path("studio/<uuid:listing_id>/version/begin/", version_views.begin, name="begin_version"),
+    path("studio/<uuid:listing_id>/version/drop/", version_views.drop, name="drop_version"),
+    path(
+        "studio/<uuid:listing_id>/version/publish/", version_views.publish, name="publish_version"
+    ),
+    path("studio/<uuid:listing_id>/version/files/", version_views.file_list, name="version_files"),
+    path(
+        "studio/<uuid:listing_id>/version/progress/",
+        version_views.progress,
+        name="version_progress",
     ),
 ]

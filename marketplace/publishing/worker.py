@@ -12,19 +12,22 @@ import threading
 import uuid
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils import timezone
 from django.utils.crypto import get_random_string
-from django_tasks.base import TaskResultStatus
+from django_tasks.base import Task, TaskResultStatus
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
 from marketplace.catalog import queries as catalog_queries
 from marketplace.core.filelock import hold, is_held
+from marketplace.handovers import services as handovers
 from marketplace.packaging import services as packaging
-from marketplace.publishing.tasks import STOP, seal_listing
+from marketplace.packaging.types import PackageDraft
+from marketplace.publishing.tasks import STOP, seal_listing, seal_version
 
 __all__ = ["JobWorker", "enqueue_lost", "reap"]
 
@@ -32,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 30.0  # seconds between two looks for jobs of dead workers
 SWEEP_EVERY = 20  # looks
+_AT_WORK = (PackageDraft.State.QUEUED, PackageDraft.State.SEALING)
 _LIVE = (TaskResultStatus.READY, TaskResultStatus.RUNNING)
 
 
@@ -56,16 +60,23 @@ def reap() -> int:
 
 
 def enqueue_lost() -> int:
-    """Queue listings that are being prepared and have no job. Returns how many.
+    """Queue listings and versions that are being prepared and have no job. Returns how many.
 
     Their job failed so badly that it could not even say so.
     """
-    waiting = catalog_queries.preparing()
-    jobs = DBTaskResult.objects.filter(task_path=seal_listing.module_path, status__in=_LIVE)
-    served = {uuid.UUID(job.args_kwargs["args"][0]) for job in jobs}
-    lost = [listing_id for listing_id in waiting if listing_id not in served]
-    for listing_id in lost:
-        seal_listing.enqueue(str(listing_id))
+    versions = catalog_queries.versions_in_the_making().filter(draft__state__in=_AT_WORK)
+    return _enqueue(seal_listing, catalog_queries.preparing()) + _enqueue(
+        seal_version, list(versions.values_list("pk", flat=True))
+    )
+
+
+def _enqueue(job: Task[Any, Any], waiting: list[uuid.UUID]) -> int:
+    """Queue `job` for what waits for it and has none."""
+    live = DBTaskResult.objects.filter(task_path=job.module_path, status__in=_LIVE)
+    served = {uuid.UUID(each.args_kwargs["args"][0]) for each in live}
+    lost = [each for each in waiting if each not in served]
+    for each in lost:
+        job.enqueue(str(each))
     return len(lost)
 
 
@@ -120,6 +131,7 @@ def _look_after(*, sweep: bool) -> None:
     if count := reap():
         logger.warning("%d jobs of workers that died go back into the queue", count)
     if count := enqueue_lost():
-        logger.warning("%d listings that waited without a job have one again", count)
+        logger.warning("%d listings or versions that waited without a job have one again", count)
     if sweep:
         packaging.sweep_uploads(now=timezone.now())
+        handovers.settle_handovers(now=timezone.now())
