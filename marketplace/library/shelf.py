@@ -12,6 +12,8 @@ from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import User
 from marketplace.distribution import queries as distribution
 from marketplace.distribution.types import Download, SwarmSize
+from marketplace.handovers import queries as handovers
+from marketplace.handovers.types import Handover
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.types import Purchase
 from marketplace.packaging import queries as packaging
@@ -52,6 +54,13 @@ class ShelfItem:
     swarm: SwarmSize
     play: str
     save: str
+    handover: Handover | None = None  # while it is offered, lent or borrowed
+
+    @property
+    def may_hand_over(self) -> bool:
+        """Whether its seller lets it be lent, given or passed on in some way."""
+        rights = self.purchase.rights
+        return any(rights.get(name) for name in ("transfer", "gift", "lend"))
 
     @property
     def complete(self) -> bool:
@@ -67,6 +76,7 @@ class Shelf:
     step: str
     login: str
     run: str
+    offers: int = 0  # what others offer, and waits for an answer
 
 
 def shelf_of(user: User, *, now: dt.datetime) -> Shelf:
@@ -75,6 +85,7 @@ def shelf_of(user: User, *, now: dt.datetime) -> Shelf:
     downloads = distribution.downloads_of(user)
     swarms = distribution.swarm_sizes({purchase.package_id for purchase in purchases})
     titles = Counter(purchase.title for purchase in purchases if purchase.active)
+    handed = handovers.open_handovers(user)
     copies = [Copy(download, now - download.updated_at <= FRESH) for download in downloads]
     items = []
     for purchase in purchases:
@@ -88,13 +99,15 @@ def shelf_of(user: User, *, now: dt.datetime) -> Shelf:
                 swarm=swarms.get(package, SwarmSize()),
                 play=f"geobuk play {name}" if _plays(purchase) else "",
                 save=f"geobuk save {name} ." if purchase.may_save else "",
+                handover=handed.get(purchase.entitlement_id),
             )
         )
     if not accounts.active_devices(user).exists():
         step = "login"
     else:
         step = "play" if any(copy.fresh for copy in copies) else "run"
-    return Shelf(tuple(items), step, f"geobuk login {settings.SITE_URL}", "geobuk run")
+    login = f"geobuk login {settings.SITE_URL}"
+    return Shelf(tuple(items), step, login, "geobuk run", handovers.offers_to(user))
 
 
 def _plays(purchase: Purchase) -> bool:
