@@ -39,6 +39,7 @@ from seeder.papers import REVOKED, Papers
 from seeder.permit import Permit
 from seeder.shops import Shop
 from seeder.standing import ask_licence
+from seeder.stored import believe_held, believe_new, mark_stored
 from seeder.trust import certified_licence, certified_manifest
 
 __all__ = ["OpenedPackage", "Opener", "check_sizes"]
@@ -147,7 +148,9 @@ class Opener:
         if held is None or not papers.stands():
             return self._fetch_licence(papers, item)
         try:
-            claims, _issuer = certified_licence(held, self._shop)
+            claims = believe_held(
+                held, papers, self._shop, identity=self._device.identity, now=self._clock()
+            )
         except DrmError as error:
             # A torn file heals where the shop can be asked; it opens nothing either way.
             if self._client is None:
@@ -179,7 +182,7 @@ class Opener:
             if self._client is None:
                 raise _no_licence(papers, item)
             jws = self._client.licence(item.package)
-            claims = _claims_of(jws, self._shop)
+            claims = _claims_of_new(jws, papers, self._shop, self._client, now=self._clock())
         except DeviceRemovedError:
             raise
         except (ShopError, LicenceRefusedError) as error:
@@ -188,6 +191,7 @@ class Opener:
         if word is None and revoked is not None:
             raise LicenceRefusedError(revoked, code="revoked")
         papers.keep_licence(jws)
+        mark_stored(jws, papers, identity=self._device.identity)
         return jws, word
 
     def _open_with_lease(
@@ -252,15 +256,35 @@ class Opener:
 
 
 def _claims_of(jws: str, shop: Shop) -> LicenceClaims:
-    """What a licence says that the shop has just sent. Raises LicenceRefusedError."""
+    """What a licence says that was believed before. Raises LicenceRefusedError."""
     try:
         return certified_licence(jws, shop)[0]
     except DrmError as error:
+        raise _foreign() from error
+
+
+def _claims_of_new(
+    jws: str, papers: Papers, shop: Shop, client: ShopClient, *, now: datetime
+) -> LicenceClaims:
+    """What a licence says that the shop has just sent. Raises LicenceRefusedError."""
+    try:
+        return believe_new(jws, papers, shop, client, now=now)
+    except drm.errors.OnlineNeededError as error:
         raise LicenceRefusedError(
-            "The shop sent a licence that its own keys did not sign, so it was not used. "
-            "Try again later, and tell the shop if it stays so.",
-            code="bad_signature",
+            "The shop sent a licence by a key that it has retired, and does not show that it is "
+            "old. Check this machine's clock and try again later; then tell the shop.",
+            code=error.code,
         ) from error
+    except DrmError as error:
+        raise _foreign() from error
+
+
+def _foreign() -> LicenceRefusedError:
+    return LicenceRefusedError(
+        "The shop sent a licence that its own keys did not sign, so it was not used. "
+        "Try again later, and tell the shop if it stays so.",
+        code="bad_signature",
+    )
 
 
 def _not_fetched(
