@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seeder.cli import account, handing, items, keys, playing, recovery, running
+from seeder.cli import account, handing, items, keys, playing, proving, recovery, running
 
 __all__ = ["app", "main"]
 
@@ -44,6 +44,7 @@ app.add_typer(keys.keys, name="keys")
 app.command("library")(items.library)
 app.command("sync")(items.sync)
 app.command("handovers")(handing.handovers)
+app.command("proof")(proving.proof)
 app.command("status")(items.status)
 app.command("run")(running.run)
 app.command("play")(playing.play)
