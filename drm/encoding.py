@@ -23,6 +23,8 @@ __all__ = [
 
 # Section 1.2: what every JSON reader holds exactly (RFC 7493, section 2.2).
 MAX_INTEGER = 2**53 - 1
+# Section 1.2: no reader's stack decides what a document may say.
+MAX_DEPTH = 64
 
 T = TypeVar("T")
 
@@ -114,7 +116,7 @@ def time_from(claims: Mapping[str, Any], name: str) -> datetime:
         raise FormatError(f"“{name}” is not a time. Get this document again.") from error
 
 
-def _check(value: object) -> None:
+def _check(value: object, depth: int = 1) -> None:
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):
@@ -122,14 +124,16 @@ def _check(value: object) -> None:
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise FormatError("A number is too large for this format.")
+    elif depth > MAX_DEPTH:
+        raise FormatError(f"A document nests deeper than {MAX_DEPTH} levels.")
     elif isinstance(value, list | tuple):
         for item in value:
-            _check(item)
+            _check(item, depth + 1)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str) or not key.isascii():
                 raise FormatError("A member name is not ASCII text.")
-            _check(item)
+            _check(item, depth + 1)
     else:
         raise FormatError("A document holds something that this format cannot carry.")
 

@@ -172,6 +172,10 @@ def _json(text: str | bytes, canonical: str = "") -> Case:
     return {"text": b64u(data), "canonical": b64u(canonical.encode())}
 
 
+def _nested(levels: int) -> str:
+    return '{"a":' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+
+
 def json_texts() -> Iterator[Row]:
     """JSON of this format, and texts that are none (section 1.2)."""
     good: dict[str, tuple[str, str]] = {
@@ -187,6 +191,7 @@ def json_texts() -> Iterator[Row]:
         ),
         "largest": ('{"a":9007199254740991}', '{"a":9007199254740991}'),
         "smallest": ('{"a":-9007199254740991}', '{"a":-9007199254740991}'),
+        "64-levels": (_nested(64), _nested(64)),
         "minus-zero": ('{"a":-0}', '{"a":0}'),
         "escapes": ('{"a":"\\u0041\\/\\b\\f\\n\\r\\t\\"\\\\"}', '{"a":"A/\\b\\f\\n\\r\\t\\"\\\\"}'),
         "controls": ('{"a":"\\u0000\\u001F\\u007f"}', '{"a":"\\u0000\\u001f\x7f"}'),
@@ -198,6 +203,8 @@ def json_texts() -> Iterator[Row]:
     bad: dict[str, str | bytes] = {
         "no-bytes": "",
         "list": "[]",
+        "65-levels": _nested(65),
+        "5000-levels": _nested(5000),
         "number": "1",
         "said-twice": '{"a":1,"a":1}',
         "said-twice-by-an-escape": '{"a":1,"\\u0061":1}',

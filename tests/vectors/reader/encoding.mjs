@@ -34,7 +34,7 @@ export function fromB64u(text) {
 
 // 1.2 JSON: no repeated member, fraction, large number or half character; names in ASCII
 export function parseObject(bytes) {
-  let text, at = 0;
+  let text, at = 0, depth = 0;
   const bad = (what) => refuse('bad_format', `${what} at ${at} of a document`);
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -54,12 +54,14 @@ export function parseObject(bytes) {
   }
   function sequence(close, item) {
     at += 1;
-    if (peek() === close) { at += 1; return; }
-    for (;;) {
+    depth += 1;
+    if (depth > 64) bad('too deep');
+    for (let first = true; peek() !== close; first = false) {
+      if (!first) take(',');
       item();
-      if (peek() === close) { at += 1; return; }
-      take(',');
     }
+    at += 1;
+    depth -= 1;
   }
   function value() {
     const char = peek();
@@ -84,11 +86,7 @@ export function parseObject(bytes) {
     if (typeof known === 'number' && !Number.isSafeInteger(known)) bad('a number too large');
     return known;
   }
-  let whole;
-  try { whole = value(); } catch (error) {
-    if (error instanceof RangeError) bad('too deep');
-    throw error;
-  }
+  const whole = value();
   if (peek() !== undefined) bad('something after the end');
   need(kindOf(whole) === 'object', 'bad_format', 'a document is no object');
   return whole;
