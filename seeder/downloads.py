@@ -38,7 +38,7 @@ from seeder.errors import (
     TorrentError,
 )
 from seeder.handovers import give_back
-from seeder.library import LibraryItem, load_library
+from seeder.library import LibraryItem, load_library, without_old_versions
 from seeder.papers import Papers
 from seeder.playback import Opener
 from seeder.session import Session, TorrentSnapshot
@@ -149,7 +149,7 @@ class Downloads:
         self._ask_again_where_trackers_refuse(now)
 
     def _view(self, now: datetime) -> View:
-        wanted = [i for i in self.items if self._only is None or i.package in self._only]
+        wanted = self._chosen()
         purchases = tuple(
             Purchase(i.package, i.active, sum(ciphertext_size(f.size) for f in i.files))
             for i in wanted
@@ -170,6 +170,12 @@ class Downloads:
             waiting=frozenset(p for p, f in self._failures.items() if f.until > now),
             retry_errors=retry,
         )
+
+    def _chosen(self) -> list[LibraryItem]:
+        """What this process cares for: old versions of a listing only where they lie here."""
+        if self._only is not None:
+            return [item for item in self.items if item.package in self._only]
+        return without_old_versions(self.items, here=lambda p: self._store.torrent(p) is not None)
 
     def _licensed(self, package: str) -> bool:
         papers = self.papers(package)
@@ -269,9 +275,8 @@ class Downloads:
         """Every active purchase, and what is still running of others, in the library's order."""
         running = {torrent.name: torrent for torrent in self._session.snapshot()}
         states: dict[str, ItemState] = {}
-        for item in self.items:
-            chosen = self._only is None or item.package in self._only
-            if item.package in states or not chosen:
+        for item in self._chosen():
+            if item.package in states:
                 continue
             if item.active or item.package in running:
                 states[item.package] = self._state(item, running.get(item.package))

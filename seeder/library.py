@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +17,10 @@ __all__ = [
     "LibraryItem",
     "find_item",
     "load_library",
+    "newest_version",
     "parse_library",
     "store_library",
+    "without_old_versions",
 ]
 
 SHORTEST_PREFIX = 4
@@ -143,11 +145,37 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def find_item(items: Sequence[LibraryItem], wanted: str) -> LibraryItem:
+def _nothing(_package: str) -> bool:
+    return False
+
+
+def without_old_versions(
+    items: Sequence[LibraryItem], *, here: Callable[[str], bool] = _nothing
+) -> list[LibraryItem]:
+    """`items` but for those that a newer version of the same listing has taken the place of.
+
+    `here` says of a package whether it lies on this machine: an old version that does stays,
+    to be played offline and shared with who has that one.
+    """
+    newest: dict[str, int] = {}
+    for item in items:
+        if item.active:
+            newest[item.listing] = max(item.version, newest.get(item.listing, 0))
+    return [
+        item
+        for item in items
+        if not item.active or item.version == newest[item.listing] or here(item.package)
+    ]
+
+
+def find_item(
+    items: Sequence[LibraryItem], wanted: str, *, here: Callable[[str], bool] = _nothing
+) -> LibraryItem:
     """The purchase meant by a package's first digits, a listing's id or a part of the title.
 
     An exact title wins over a part of one. Of several purchases of one package the
-    active one counts. AmbiguousItemError names the candidates.
+    active one counts; of several versions of a listing the newest that is `here`, or the
+    newest of all. AmbiguousItemError names the candidates.
     """
     text = _plain(wanted.strip())
     exact = [i for i in items if text in (i.listing.lower(), i.package, _plain(i.title))]
@@ -166,8 +194,22 @@ def find_item(items: Sequence[LibraryItem], wanted: str) -> LibraryItem:
         if item.package not in by_package or item.active:
             by_package[item.package] = item
     active = [item for item in by_package.values() if item.active]
-    candidates = active or list(by_package.values())
+    candidates = _best_versions(active or list(by_package.values()), here)
     if len(candidates) > 1:
         names = "; ".join(f"{item.title} ({item.package[:8]})" for item in candidates)
         raise AmbiguousItemError(f"{wanted!r} could mean any of these: {names}. Which one?")
     return candidates[0]
+
+
+def newest_version(items: Sequence[LibraryItem], item: LibraryItem) -> LibraryItem:
+    """The newest version of the same listing that is bought; `item` itself where it is that."""
+    same = [each for each in items if each.listing == item.listing and each.active]
+    return max([item, *same], key=lambda each: each.version)
+
+
+def _best_versions(items: Sequence[LibraryItem], here: Callable[[str], bool]) -> list[LibraryItem]:
+    """One version of each listing: the newest that is here, else the newest."""
+    best: dict[str, LibraryItem] = {}
+    for item in sorted(items, key=lambda each: (here(each.package), each.version)):
+        best[item.listing] = item
+    return [item for item in items if best[item.listing] is item]

@@ -95,7 +95,7 @@ def _show_library(seat: Seat, items: tuple[LibraryItem, ...]) -> None:
     table.add_column("Name for commands", no_wrap=True)
     for item in items:
         table.add_row(
-            Text(item.title),
+            Text(item.title if item.version == 1 else f"{item.title} (version {item.version})"),
             Text(item.seller),
             str(len(item.files)),
             show_size(sum(file.size for file in item.files)),
@@ -114,7 +114,7 @@ def sync(peer: PeerOption = None, shop: ShopOption = None, as_json: JsonOption =
         from seeder.cli.output import stop_on_sigterm
         from seeder.cli.seat import connect, open_seat
         from seeder.errors import ShopUnreachableError
-        from seeder.library import load_library
+        from seeder.library import load_library, without_old_versions
 
         stop_on_sigterm()
         seat = open_seat(shop)
@@ -127,7 +127,8 @@ def sync(peer: PeerOption = None, shop: ShopOption = None, as_json: JsonOption =
             packages = [state.package for state in states]
         except ShopUnreachableError:
             known = load_library(seat.folder)
-            packages = [item.package for item in known.items if item.active] if known else []
+            bought = without_old_versions(known.items if known else (), here=seat.here)
+            packages = [item.package for item in bought if item.active]
             if not packages or not all(map(seat.here, packages)):
                 raise
             offline = True
@@ -162,7 +163,7 @@ def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
     with reporting(as_json):
         from seeder.cli.fetching import daemon_states
         from seeder.cli.seat import open_seat
-        from seeder.library import load_library
+        from seeder.library import load_library, without_old_versions
 
         seat = open_seat(shop)
         running = daemon_states(seat)
@@ -170,7 +171,8 @@ def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
         known = load_library(seat.folder)
         bought = {item.package: item for item in (known.items if known else ()) if item.active}
         if running is None:
-            states = tuple(_idle(seat, i) for i in (known.items if known else ()) if i.active)
+            chosen = without_old_versions(known.items if known else (), here=seat.here)
+            states = tuple(_idle(seat, item) for item in chosen if item.active)
         if as_json:
             emit(
                 {

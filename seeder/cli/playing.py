@@ -43,12 +43,18 @@ def _open(
     from seeder.cli.open_fetching import fetch_openly
     from seeder.cli.seat import known_library
     from seeder.errors import LicenceRefusedError
-    from seeder.library import find_item
+    from seeder.library import find_item, newest_version
     from seeder.papers import REVOKED
     from seeder.unlocked import unlocked_opener
 
     known, _fresh = known_library(seat, client)
-    item = find_item(known.items, wanted)
+    item = find_item(known.items, wanted, here=seat.here)
+    newer = newest_version(known.items, item)
+    if newer is not item and not as_json:
+        say(
+            f"This is version {item.version}. Version {newer.version} is out: geobuk sync fetches "
+            f"it, and geobuk play {newer.package[:12]} plays it."
+        )
     if not item.active:
         message = seat.papers(item.package).revocation() or REVOKED
         raise LicenceRefusedError(message, code="revoked")

@@ -8,7 +8,14 @@ import pytest
 from seeder.cli.seat import Seat
 from seeder.config import utc_now
 from seeder.errors import AmbiguousItemError, ItemNotFoundError
-from seeder.library import LibraryItem, find_item, load_library, store_library
+from seeder.library import (
+    LibraryItem,
+    find_item,
+    load_library,
+    newest_version,
+    store_library,
+    without_old_versions,
+)
 
 
 def item(title: str, package: str = "ab" * 32, state: str = "active") -> LibraryItem:
@@ -79,3 +86,46 @@ def test_the_copy_survives_and_a_torn_one_is_none(seat: Seat) -> None:
     for cut in (0, 1, len(whole) // 2, len(whole) - 1):
         seat.folder.library_file.write_bytes(whole[:cut])
         assert load_library(seat.folder) is None
+
+
+def _versions() -> tuple[LibraryItem, LibraryItem]:
+    first = item("Film", "3d" * 32)
+    return first, replace(first, package="4e" * 32, version=2)
+
+
+def test_of_several_versions_the_newest_is_meant() -> None:
+    first, second = _versions()
+
+    assert find_item([SEA, first, second], "film") == second
+    assert find_item([second, first], first.listing) == second
+
+
+def test_an_old_version_that_is_here_opens_while_the_new_one_is_not() -> None:
+    first, second = _versions()
+
+    assert find_item([second, first], "film", here=lambda p: p == first.package) == first
+    assert find_item([second, first], "film", here=lambda _p: True) == second
+    assert newest_version([second, first], first) == second
+    assert newest_version([second, first], second) == second
+
+
+def test_an_old_version_is_reached_by_its_name() -> None:
+    first, second = _versions()
+
+    assert find_item([second, first], "3d3d") == first
+
+
+def test_old_versions_are_fetched_by_nobody_and_kept_where_they_are() -> None:
+    first, second = _versions()
+    items = [SEA, second, first]
+
+    assert without_old_versions(items) == [SEA, second]
+    assert without_old_versions(items, here=lambda p: p == first.package) == items
+
+
+def test_a_new_version_that_was_taken_back_leaves_the_old_one() -> None:
+    first, second = _versions()
+    gone = replace(second, state="revoked")
+
+    assert without_old_versions([gone, first]) == [gone, first]
+    assert find_item([gone, first], "film") == first
