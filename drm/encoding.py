@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -124,18 +124,21 @@ def _check(value: object, depth: int = 1) -> None:
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise FormatError("A number is too large for this format.")
-    elif depth > MAX_DEPTH:
-        raise FormatError(f"A document nests deeper than {MAX_DEPTH} levels.")
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check(item, depth + 1)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str) or not key.isascii():
-                raise FormatError("A member name is not ASCII text.")
-            _check(item, depth + 1)
+    elif isinstance(value, list | tuple | Mapping):
+        _check_inside(value, depth)
     else:
         raise FormatError("A document holds something that this format cannot carry.")
+
+
+def _check_inside(value: Iterable[object], depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise FormatError(f"A document nests deeper than {MAX_DEPTH} levels.")
+    if isinstance(value, Mapping):
+        if not all(isinstance(name, str) and name.isascii() for name in value):
+            raise FormatError("A member name is not ASCII text.")
+        value = value.values()
+    for item in value:
+        _check(item, depth + 1)
 
 
 def _check_text(text: str) -> None:
