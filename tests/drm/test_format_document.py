@@ -77,6 +77,7 @@ def test_numbers_are_those_of_the_code() -> None:
     assert f"1 to {manifest.MAX_NAME_BYTES:,} bytes" in section("5.4")
     assert f"at most {manifest.MAX_MEDIA_TYPE}" in section("5.4")
     assert f"{manifest.MAX_PIECE_LENGTH:,}" in section("5.1")
+    assert f"deeper than {encoding.MAX_DEPTH} levels" in section("1.2")
     assert f"{signed.MAX_HEADER_SIZE:,} bytes" in section("3.1")
     assert f"{signed.MAX_DOCUMENT_SIZE // 2**20} MiB" in section("3.1")
     assert f"{int(proof.PROOF_MAX_AGE.total_seconds())} seconds" in section("2.5")
