@@ -67,8 +67,8 @@ def prove(client: ShopClient, shop: Shop, folder: ShopFolder, licence: str, *, i
     Raises LogRewrittenError where it did not, ShopAnswerError where a proof does not hold,
     ShopRefusedError (proof_not_ready) where no head covers the licence yet.
     """
-    proofs = fetch_proofs(client, id_)
     log = check_log(client, shop, folder)
+    proofs = fetch_proofs(client, id_)
     try:
         issuer = shop.ring.certificate(proofs.head.head)
         head = proofs.head.verify(licence, issuer_public=issuer.public)
