@@ -46,6 +46,14 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class OlderVersion:
+    """A version that a newer one has followed, and the command that opens it."""
+
+    number: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShelfItem:
     """A purchase with its copies, and the commands that open it ("" where none does)."""
 
@@ -55,6 +63,7 @@ class ShelfItem:
     play: str
     save: str
     handover: Handover | None = None  # while it is offered, lent or borrowed
+    older: tuple[OlderVersion, ...] = ()
 
     @property
     def may_hand_over(self) -> bool:
@@ -81,7 +90,8 @@ class Shelf:
 
 def shelf_of(user: User, *, now: dt.datetime) -> Shelf:
     """Everything that `user` has bought, the newest first, what was refunded last."""
-    purchases = sorted(licensing.library_of(user), key=lambda purchase: not purchase.active)
+    every = licensing.library_of(user)
+    purchases = sorted((p for p in every if p.newest), key=lambda purchase: not purchase.active)
     downloads = distribution.downloads_of(user)
     swarms = distribution.swarm_sizes({purchase.package_id for purchase in purchases})
     titles = Counter(purchase.title for purchase in purchases if purchase.active)
@@ -100,6 +110,7 @@ def shelf_of(user: User, *, now: dt.datetime) -> Shelf:
                 play=f"geobuk play {name}" if _plays(purchase) else "",
                 save=f"geobuk save {name} ." if purchase.may_save else "",
                 handover=handed.get(purchase.entitlement_id),
+                older=tuple(_older(each) for each in every if _replaced(each, purchase)),
             )
         )
     if not accounts.active_devices(user).exists():
@@ -108,6 +119,15 @@ def shelf_of(user: User, *, now: dt.datetime) -> Shelf:
         step = "play" if any(copy.fresh for copy in copies) else "run"
     login = f"geobuk login {settings.SITE_URL}"
     return Shelf(tuple(items), step, login, "geobuk run", handovers.offers_to(user))
+
+
+def _replaced(each: Purchase, newest: Purchase) -> bool:
+    return newest.active and each.entitlement_id == newest.entitlement_id and not each.newest
+
+
+def _older(purchase: Purchase) -> OlderVersion:
+    verb, end = ("play", "") if _plays(purchase) else ("save", " .")
+    return OlderVersion(purchase.version, f"geobuk {verb} {purchase.package_id[:12]}{end}")
 
 
 def _plays(purchase: Purchase) -> bool:

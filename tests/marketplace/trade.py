@@ -25,7 +25,16 @@ from marketplace.licensing.models import Entitlement
 from marketplace.packaging import services as packaging
 from tests.marketplace.accounts.seeder import FakeSeeder
 
-__all__ = ["FLAC", "buy", "folders", "log_in_device", "make_person", "make_seller", "sell"]
+__all__ = [
+    "FLAC",
+    "buy",
+    "folders",
+    "log_in_device",
+    "make_person",
+    "make_seller",
+    "sell",
+    "sell_next",
+]
 
 # Three pieces of 64 KiB, so that the torrent has a piece layer.
 FLAC = b"fLaC\x00\x00\x00\x22" + bytes(range(256)) * 600
@@ -92,6 +101,27 @@ def sell(
     package = packaging.seal_draft(draft_id=listing.draft_id, now=now)
     distribution.create_torrent(package_id=package.pk)
     return catalog.put_on_sale(listing_id=listing.pk, package_id=package.pk, now=now)
+
+
+def sell_next(listing: Listing, *, data: bytes = FLAC, notes: str = "") -> Listing:
+    """The same listing with a new version, sealed anew, whose only file holds `data`."""
+    seller, now = listing.seller, timezone.now()
+    version = catalog.begin_version(listing_id=listing.pk, seller=seller)
+    packaging.add_file(
+        owner=seller,
+        draft_id=version.draft_id,
+        name="song.flac",
+        source=io.BytesIO(data),
+        size=len(data),
+        now=now,
+    )
+    packaging.queue_sealing(draft_id=version.draft_id, owner=seller, may_save=listing.may_save)
+    catalog.set_notes(version_id=version.pk, notes=notes)
+    package = packaging.seal_draft(draft_id=version.draft_id, now=now)
+    distribution.create_torrent(package_id=package.pk)
+    catalog.publish_version(version_id=version.pk, package_id=package.pk, now=now)
+    listing.refresh_from_db()
+    return listing
 
 
 def buy(
