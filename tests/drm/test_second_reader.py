@@ -53,8 +53,9 @@ def test_it_answers_every_vector_as_the_vector_says() -> None:
     known = vectors().values()
     assert counted["wrong"] == 0
     assert counted["ok"] + counted["refused"] + counted["unsupported"] == len(known)
-    # ML-KEM is what it lacks, and nothing else.
-    assert counted["unsupported"] <= sum(case.get("needs") == "X-Wing" for case in known)
+    # ML-KEM and scrypt are what it lacks, and nothing else.
+    assert {case.get("needs") for case in known} == {None, "X-Wing", "scrypt"}
+    assert counted["unsupported"] <= sum(case.get("needs") is not None for case in known)
 
 
 def test_it_agrees_with_drm_on_random_faults(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `drm` makes of the vectors of sections 15 to 17 (see checks.py)."""
+"""What `drm` makes of the vectors of sections 10 and 15 to 17 (see checks.py)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from drm import escrow
 from drm.audit import LogProof
 from drm.encoding import b64u, from_b64u
 from drm.issuer import follow_roots, verify_keyring, verify_root_change
 from drm.keys import ContentKey, IdentityPublicKey, SealingKey
 from drm.licence import peek_licence
 from drm.manifest import read_manifest
+from drm.passphrase import open_box
 from drm.recovery import RecoveryKey
 from drm.shares import combine
 from drm.surrender import verify_surrender, verify_surrender_request
@@ -142,6 +144,16 @@ def check_recovery(case: Case) -> None:
     assert b64u(key.sealing().to_bytes()) == case["sealing_key"]
 
 
+def check_box(case: Case) -> None:
+    box, passphrase = from_b64u(case["box"]), case["passphrase"]
+    if case["context"] is None:
+        secret = escrow.unlock(box, passphrase=passphrase)
+    else:
+        secret = open_box(passphrase, box, context=from_b64u(case["context"]))
+
+    assert b64u(secret) == case["secret"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "surrender": check_surrender,
     "surrender_request": check_surrender_request,
@@ -153,4 +165,5 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "activation": check_activation,
     "shares": check_shares,
     "recovery": check_recovery,
+    "box": check_box,
 }

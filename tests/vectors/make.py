@@ -44,6 +44,7 @@ from tests.drm.house import (
 )
 from tests.drm.tinkery import Kept, tink_streams
 from tests.vectors import (
+    box_cases,
     chain_cases,
     claim_cases,
     ending_cases,
@@ -318,6 +319,7 @@ GIVEN: dict[str, tuple[Callable[[], Case], Callable[[], Iterator[Row]]]] = {
 }
 GROUPS: dict[str, tuple[Callable[[], Case], Callable[[], Iterator[Row]]]] = {
     "activation": (ending_cases.activation_base, ending_cases.activations),
+    "box": (box_cases.box_base, box_cases.boxes),
     "checkpoint": (chain_cases.checkpoint_base, chain_cases.checkpoints),
     "commitment": (_of("key-commitment"), claim_cases.commitments),
     "consistency": (log_cases.consistency_base, log_cases.consistencies),

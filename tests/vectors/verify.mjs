@@ -1,6 +1,6 @@
 // A second reader of docs/format-v1.md, written from that document on WebCrypto alone (Node.js 18
 // or newer, no packages). It verifies and decrypts; it writes nothing that another reader needs.
-// What it cannot do, the suite X-Wing, it refuses as `unsupported`.
+// What WebCrypto lacks, ML-KEM for the suite X-Wing and scrypt, it refuses as `unsupported`.
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { Refusal, fromB64u } from './reader/encoding.mjs';
