@@ -76,7 +76,8 @@ def _remaining(
         kind=item.kind,
         code=decision.code,
         message=decision.message,
-        started=first is not None or (lease is not None and lease.plays > 0),
+        # Not the lease's plays: some of them are set aside for other devices.
+        started=first is not None or terms.usage.plays > 0,
         ends=_end(item, claims, window=window, over=over),
         offline_until=lease.expires + grace if lease else None,
         window=None if first is not None else window,
