@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
@@ -16,7 +15,6 @@ from marketplace.licensing import services as licensing
 __all__ = ["router"]
 
 _ERRORS = {frozenset({401, 403, 404, 409, 422}): ErrorOut}
-_Size = Annotated[int | None, Field(alias="from", ge=1, lt=2**53)]
 
 router = Router()
 
@@ -31,6 +29,10 @@ class LogProofOut(Schema):
 class ProofOut(Schema):
     proof: LogProofOut
     checkpoint: LogProofOut | None
+
+
+class LogHeadIn(Schema):
+    since: int | None = Field(None, alias="from", ge=1, lt=2**53)
 
 
 class LogHeadOut(Schema):
@@ -52,6 +54,6 @@ def licence_proof(request: HttpRequest, licence_id: uuid.UUID) -> ProofOut:
 
 
 @router.get("/audit/head", response={200: LogHeadOut, **_ERRORS}, auth=None)
-def audit_head(request: HttpRequest, since: Query[_Size] = None) -> LogHeadOut:
+def audit_head(request: HttpRequest, asked: Query[LogHeadIn]) -> LogHeadOut:
     """The latest signed head of the log, for everybody, and that it only grew since `from`."""
-    return LogHeadOut(**licensing.public_head(since=since))
+    return LogHeadOut(**licensing.public_head(since=asked.since))

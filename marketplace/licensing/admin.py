@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from marketplace.licensing.audit_models import AuditEntry, AuditHead
 from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
+from marketplace.packaging import services as packaging
 
-__all__ = ["EntitlementAdmin", "LicenceAdmin"]
+__all__ = ["AuditEntryAdmin", "AuditHeadAdmin", "EntitlementAdmin", "LicenceAdmin"]
 
 
 class _ReadOnly:
@@ -47,3 +53,40 @@ class LicenceAdmin(_ReadOnly, ModelAdmin):
     search_fields = ["id", "device__name", "entitlement__user__email"]
     list_select_related = ["device", "entitlement"]
     fields = ["id", "entitlement", "device", "issued_at"]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(_ReadOnly, ModelAdmin):
+    """The log as it is: who looks for a licence searches for its id or its hash."""
+
+    list_display = ["index", "kind", "at", "body"]
+    search_fields = ["body", "document"]
+    ordering = ["-index"]
+
+    @admin.display(description=_("kind"))
+    def kind(self, entry: AuditEntry) -> str:
+        return str(json.loads(entry.body)["kind"])
+
+    @admin.display(description=_("time"))
+    def at(self, entry: AuditEntry) -> dt.datetime:
+        return dt.datetime.fromtimestamp(json.loads(entry.body)["at"], tz=dt.UTC)
+
+
+@admin.register(AuditHead)
+class AuditHeadAdmin(_ReadOnly, ModelAdmin):
+    """The signed heads; and, ahead of time, that the offline root has to sign new keys."""
+
+    list_display = ["tree_size", "day", "root"]
+    ordering = ["-tree_size"]
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        now = timezone.now()
+        until = packaging.certified_until(now=now)
+        if until is not None and until - now < packaging.WARN_BEFORE_END:
+            sentence = _(
+                "Licences can be issued until %(date)s only. Let the offline root sign new keys:"
+                " manage.py root request FILE"
+            )
+            messages.warning(request, sentence % {"date": until.date()})
+        answer: HttpResponse = super().changelist_view(request, *args, **kwargs)
+        return answer

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import stat
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.db import DatabaseError
+from django.utils import timezone
 
 from marketplace.operations.backup import covers_keys_in_use, verified_record
+from marketplace.packaging import services as packaging
 
 __all__ = [
     "data_folder_is_private",
+    "issuers_are_certified_ahead",
     "master_key_has_a_verified_backup",
     "proxies_are_counted",
     "site_is_reached_by_tls",
@@ -62,3 +67,22 @@ def proxies_are_counted(**_: Any) -> list[CheckMessage]:
     hint = "Set GEOBUK_PROXIES to the number of proxies of yours in front of the shop."
     problem = "A proxy says which requests came by TLS, but no proxy is trusted for addresses."
     return [Warning(problem, hint=hint, id="geobuk.W002")]
+
+
+@register(Tags.security, deploy=True)
+def issuers_are_certified_ahead(**_: Any) -> list[CheckMessage]:
+    """With the root offline, nothing can be issued once the last certificate has ended."""
+    now = timezone.now()
+    try:
+        until = packaging.certified_until(now=now)
+    except DatabaseError:
+        return []  # not migrated yet: there are no keys either
+    if until is None or until - now >= packaging.WARN_BEFORE_END:
+        return []
+    hint = "Let the offline root sign new ones: manage.py root request FILE"
+    if until <= now:
+        problem = "No issuer key is certified: nothing can be issued. What was bought opens."
+        return [Error(problem, hint=hint, id="geobuk.E003")]
+    left = (until - now) // dt.timedelta(days=1)
+    problem = f"The last issuer key ends in {left} days; after that nothing can be issued."
+    return [Warning(problem, hint=hint, id="geobuk.W003")]

@@ -44,6 +44,7 @@ from marketplace.packaging.roots import accept_answer, export_root, make_request
 from marketplace.packaging.rotation import finish_rotation, rotate_master_key
 from marketplace.packaging.sealing import fail_draft, queue_sealing, report_stage, seal_draft
 from marketplace.packaging.signing import (
+    WARN_BEFORE_END,
     certified_until,
     is_replaced,
     issuer,
@@ -64,6 +65,7 @@ from marketplace.packaging.uploads import (
 )
 
 __all__ = [
+    "WARN_BEFORE_END",
     "Issuer",
     "accept_answer",
     "add_file",

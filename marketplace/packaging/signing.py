@@ -30,6 +30,7 @@ __all__ = [
     "BACKDATE",
     "LIFETIME",
     "STEP",
+    "WARN_BEFORE_END",
     "certified_until",
     "is_replaced",
     "issuer",

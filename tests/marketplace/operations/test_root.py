@@ -21,6 +21,7 @@ from drm.issuer import follow_roots, verify_issuer_certificate, verify_keyring
 from drm.keys import IdentityKey, IdentityPublicKey
 from marketplace.licensing import auditing, checkpoints
 from marketplace.licensing.models import Licence
+from marketplace.operations import checks
 from marketplace.packaging import ceremony, root_file
 from marketplace.packaging import services as packaging
 from marketplace.packaging.errors import NoIssuerError, RootRefusedError
@@ -120,7 +121,12 @@ def test_without_a_certified_issuer_new_issues_end_and_nothing_else(
     assert f"ends on {until.date()}" in caplog.text
     with pytest.raises(NoIssuerError, match="root request"):
         packaging.issuer(now=until + dt.timedelta(days=1))
+    assert checks.issuers_are_certified_ahead() == []
+    SigningKey.objects.filter(role="issuer").update(ends_at=timezone.now() + YEAR / 12)
+    [warning] = checks.issuers_are_certified_ahead()
+    assert (warning.id, "ends in 30 days" in warning.msg) == ("geobuk.W003", True)
     SigningKey.objects.filter(role="issuer").update(ends_at=timezone.now() - YEAR)
+    assert [error.id for error in checks.issuers_are_certified_ahead()] == ["geobuk.E003"]
     root_key, certificates = packaging.shop_document_keys()
     assert root_key == b64u(present_root().to_bytes())
     assert len(certificates) == 3
