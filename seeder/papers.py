@@ -16,12 +16,24 @@ from seeder.config import ShopFolder, exclusive, write_private
 from seeder.shops import Shop
 from seeder.trust import stored_status
 
-__all__ = ["REVOKED", "Papers"]
+__all__ = ["REVOKED", "Papers", "why_gone"]
 
 REVOKED = (
     "The shop has withdrawn this purchase, as after a refund. "
     "Your library on the shop's page says why."
 )
+
+_GONE = {
+    "expired": "This is over. You can rent or renew it in the shop.",
+    "lent": "You have lent this. It opens again when it comes back to you.",
+    "transferred": "You have passed this on, so it does not open here any more.",
+    "returned": "You have given this back to its owner.",
+}
+
+
+def why_gone(state: str) -> str:
+    """The sentence for a purchase in this state of the library, where no signed word gives one."""
+    return _GONE.get(state, REVOKED)
 
 
 class Papers:

@@ -35,7 +35,7 @@ from seeder.errors import (
 from seeder.leases import HeldLicence, Leases
 from seeder.library import LibraryItem
 from seeder.opened import OpenedPackage, changed_bytes, incomplete
-from seeder.papers import REVOKED, Papers
+from seeder.papers import REVOKED, Papers, why_gone
 from seeder.permit import Permit
 from seeder.shops import Shop
 from seeder.standing import ask_licence
@@ -61,12 +61,17 @@ class Opener:
         *,
         clock: Callable[[], datetime],
     ) -> None:
-        self._shop = shop
+        self._pinned = shop
         self._folder = folder
         self._device = device
         self._client = client
         self._clock = clock
         self._leases = Leases(shop, folder, device, clock=clock)
+
+    @property
+    def _shop(self) -> Shop:
+        """The shop as it is known now: a client that runs for months reads it anew."""
+        return self._pinned if self._client is None else self._client.shop
 
     def papers(self, package: str) -> Papers:
         return Papers(self._folder, package, thumbprint=self._device.thumbprint, shop=self._shop)
@@ -295,7 +300,7 @@ def _not_fetched(
         return LicenceRefusedError(revoked, code="revoked")
     if isinstance(error, ShopRefusedError) and error.status < 500:
         if not item.active:
-            return LicenceRefusedError(REVOKED, code="revoked")
+            return LicenceRefusedError(why_gone(item.state), code="revoked")
         return LicenceRefusedError(str(error), code=error.code)
     if isinstance(error, ShopUnreachableError | NotLoggedInError) and papers.others_licence():
         return _no_licence(papers, item)

@@ -150,8 +150,11 @@ def remaining_here(
     item: LibraryItem, papers: Papers, shop: Shop, leases: Leases
 ) -> Remaining | None:
     """How a purchase stands: by the licence that lies here, else as the library tells it."""
+    ended = papers.revocation()
+    if ended is not None:
+        return Remaining(kind=item.kind, code="revoked", message=ended)
     jws = papers.licence()
-    if jws is not None and papers.stands():
+    if jws is not None:
         try:
             claims, _issuer = certified_licence(jws, shop)
         except DrmError:

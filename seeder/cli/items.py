@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["library", "status", "sync"]
 
 
+_GONE = {"expired": "over", "lent": "lent", "transferred": "passed on", "returned": "given back"}
+
+
 def _where(seat: Seat, item: LibraryItem) -> str:
     if not item.active:
-        return "withdrawn"
+        return _GONE.get(item.state, "withdrawn")
     return "here" if seat.here(item.package) else "not here yet"
 
 

@@ -44,7 +44,7 @@ def _open(
     from seeder.cli.seat import known_library
     from seeder.errors import LicenceRefusedError
     from seeder.library import find_item, newest_version
-    from seeder.papers import REVOKED
+    from seeder.papers import why_gone
     from seeder.unlocked import unlocked_opener
 
     known, _fresh = known_library(seat, client)
@@ -56,7 +56,7 @@ def _open(
             f"it, and geobuk play {newer.package[:12]} plays it."
         )
     if not item.active:
-        message = seat.papers(item.package).revocation() or REVOKED
+        message = seat.papers(item.package).revocation() or why_gone(item.state)
         raise LicenceRefusedError(message, code="revoked")
     unlocked = unlocked_opener(seat.shop, seat.folder, seat.device)
     if unlocked is not None and unlocked.names(item.package):

@@ -474,6 +474,38 @@ def test_library_status_and_play_say_what_is_left(
     assert "Rental: 47 hours left" in " ".join(geobuk("status").stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("state", "word", "sentence"),
+    [
+        ("expired", "over", "rent or renew"),
+        ("lent", "lent", "comes back"),
+        ("revoked", "withdrawn", "withdrawn"),
+    ],
+)
+def test_what_has_ended_is_named_as_what_it_is(
+    geobuk: Callable[..., Result], seat: Seat, rent: Rent, state: str, word: str, sentence: str
+) -> None:
+    rent().state = state
+
+    assert word in geobuk("library").stdout.split("Rental:")[0]
+    refused = last_json(geobuk("play", "night", "--json"))["error"]
+    assert (refused["code"], sentence in refused["message"]) == ("revoked", True)
+
+
+def test_the_shops_signed_sentence_stands_in_the_list(
+    geobuk: Callable[..., Result], seat: Seat, shop: FakeShop, rent: Rent, running: Running
+) -> None:
+    film = rent()
+    open_it(seat, shop, film)
+    geobuk("library")
+    film.status, film.message = "expired", "This rental is over. Rent it again."
+    film.sequence += 1
+    assert refusal(seat, shop, film)[0] == "revoked"
+    running.stop()
+
+    assert "Rental: This rental is over." in " ".join(geobuk("library").stdout.split())
+
+
 def test_a_play_for_programs_tells_its_terms(seat: Seat, shop: FakeShop, rent: Rent) -> None:
     rent(window=48 * HOUR)
     with program("play", "night", "--json") as process:
