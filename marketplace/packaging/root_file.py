@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,6 +110,19 @@ def doubts_about(path: Path, request: Request) -> list[str]:
             f"on {last['day']}."
         )
     return found
+
+
+def numbered(path: Path, request: Request) -> Request:
+    """The request, its keyring numbered above every one that was signed with this file.
+
+    A shop that came back from a backup counts from an older number, which seeders refuse.
+    """
+    last = _last(path)
+    return (
+        request
+        if last is None
+        else replace(request, sequence=max(request.sequence, last["sequence"] + 1))
+    )
 
 
 def remember_signing(path: Path, *, request: Request, answer: Answer, now: dt.datetime) -> None:

@@ -36,6 +36,7 @@ from marketplace.packaging.models import PackageDraft, Upload
 from marketplace.packaging.root_file import (
     doubts_about,
     make_root,
+    numbered,
     read_root,
     remember_signing,
     root_of_file,
@@ -95,6 +96,7 @@ __all__ = [
     "manifest",
     "master_key_fingerprint",
     "move_upload",
+    "numbered",
     "open_deposit",
     "piece_layers",
     "queue_sealing",

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from drm import (
+    audit,
     custody,
     encoding,
     escrow,
@@ -103,6 +104,13 @@ def test_claims_are_those_of_the_code() -> None:
     assert _claims_told("15.2") == set(surrender.KNOWN) - {"crit"}
     assert f"`{surrender.KIND}`" in section("3.1")
     assert f"`{surrender.REQUEST_KIND}`" in section("3.1")
+    assert _claims_told("16.1") == set(issuer.KEYRING_KNOWN) - {"crit"}
+    assert _claims_told("16.2") == set(issuer.ROOT_KNOWN) - {"crit"}
+    assert issuer.ACCEPTANCE_CONTEXT.decode() in section("16.2")
+    assert f"1 to {issuer.MOST_ISSUERS} issuer" in section("16.1")
+    assert f"at most {issuer.MOST_ROOT_CHANGES} changes" in section("16.2")
+    for kind in (issuer.KEYRING_KIND, issuer.ROOT_KIND, audit.KIND, audit.CHECKPOINT_KIND):
+        assert f"`{kind}`" in section("3.1")
     for word in status.STATUSES:
         assert f"`{word}`" in section("7.2")
 
@@ -115,6 +123,6 @@ def _claims_told(number: str) -> set[str]:
 def test_every_promise_has_its_test() -> None:
     promises = re.findall(r"^\| .* \| `(\w+\.py)::(\w+)` \|$", section("12"), re.MULTILINE)
 
-    assert len(promises) == 19
+    assert len(promises) == 23
     for file, name in promises:
         assert f"def {name}(" in (Path(__file__).parent / file).read_text(), name

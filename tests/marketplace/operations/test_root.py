@@ -287,7 +287,10 @@ def test_the_machine_of_the_root_notices_a_lost_log_and_a_second_signature(tmp_p
 
     with pytest.raises(CommandError, match="lines with !"):
         root("sign", file, request, tmp_path / "second.json", "--yes")
+    again = ceremony.Request.from_json(request.read_bytes())
+    assert root_file.numbered(file, again).sequence == again.sequence + 1
     read = ceremony.Request.from_json(changed(request, log=None, sequence=9).read_bytes())
+    assert root_file.numbered(file, read).sequence == 9
     assert "lost some" in root_file.doubts_about(file, read)[0]
 
 

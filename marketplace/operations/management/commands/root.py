@@ -133,7 +133,8 @@ class Command(BaseCommand):
         )
 
     def _sign(self, given: Namespace) -> None:
-        request = Request.from_json(given.request.read_bytes())
+        asked = Request.from_json(given.request.read_bytes())
+        request = packaging.numbered(given.root_file, asked)
         for line in packaging.describe_request(
             request, root=packaging.root_of_file(given.root_file)
         ):
@@ -144,7 +145,7 @@ class Command(BaseCommand):
                 f"- From now on the root is {new_public.thumbprint}. Every issuer key gets a new "
                 "certificate, and the old root has no say any more."
             )
-        doubts = packaging.doubts_about(given.root_file, request)
+        doubts = packaging.doubts_about(given.root_file, asked)
         for doubt in doubts:
             self.stdout.write(self.style.WARNING(f"! {doubt}"))
         if given.yes and doubts:
