@@ -33,7 +33,7 @@ from seeder.errors import (
     ShopUnreachableError,
 )
 from seeder.library import LibraryItem, parse_library
-from seeder.shops import WELL_KNOWN, Shop, parse_shop
+from seeder.shops import WELL_KNOWN, Shop, parse_shop, pin_shop
 from seeder.standing import device_was_removed
 from seeder.tokens import Tokens
 
@@ -159,6 +159,17 @@ class ShopClient:
     @property
     def closed(self) -> bool:
         return self._http.is_closed
+
+    def renew_shop(self) -> None:
+        """Read the shop document again: whoever runs for months learns of new keys by it.
+
+        What is pinned counts as at the login. Raises RootKeyChangedError; any other answer
+        that is none leaves all as it was.
+        """
+        try:
+            self.shop = pin_shop(self._folder, fetch_shop(self.shop.site, http=self._http))
+        except (ShopUnreachableError, ShopAnswerError):
+            return
 
     # What the shop offers -------------------------------------------------
 

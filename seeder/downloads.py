@@ -123,6 +123,7 @@ class Downloads:
     def refresh(self) -> None:
         """Give back what is asked for; ask the shop what is bought, and for its word on what is
         no more. Raises ShopError."""
+        self._client.renew_shop()
         give_back(self._client, self._folder, self._device, clock=self._clock)
         self.items = refresh_library(
             self._client, self._folder, thumbprint=self._thumbprint, now=self._clock()

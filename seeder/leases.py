@@ -210,7 +210,10 @@ class Leases:
     ) -> SeederError | None:
         """Renew where it is due, or in any case; the reason where that failed, with everything
         as it was."""
-        if client is None or not held.leased or not (now_due or self.due(held)):
+        if client is None:
+            return None
+        self._shop = client.shop  # which may know new keys by now
+        if not held.leased or not (now_due or self.due(held)):
             return None
         try:
             self.renew(client, held)

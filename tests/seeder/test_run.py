@@ -12,7 +12,8 @@ import httpx
 import pytest
 from typer.testing import Result
 
-from seeder.cli.seat import Seat
+from drm.keys import IdentityKey
+from seeder.cli.seat import Seat, open_seat
 from seeder.config import read_json
 from seeder.session import Session, SessionSettings
 from tests.seeder.conftest import SONG, last_json
@@ -190,11 +191,12 @@ def test_run_follows_the_shop(
         wait_for(lambda: shop.progress and states(seat).get("Song") == "seeding")
         assert seat.papers(song.id).stands()
 
-        # A refund takes it out of the swarm and closes it.
+        # A refund takes it out of the swarm and closes it, also by a key that is new by now.
+        shop.issuer = IdentityKey.generate()
         shop.refund(song)
         running.tell("licence.revoked", package=song.id)
         wait_for(lambda: "Song" not in states(seat))
-        assert seat.papers(song.id).revocation() is not None
+        assert open_seat(None).papers(song.id).revocation() is not None
         assert last_json(geobuk("play", "song", "--json"))["error"]["code"] == "revoked"
 
         process.terminate()

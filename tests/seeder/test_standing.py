@@ -15,14 +15,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from typer.testing import Result
 
-from drm.issuer import sign_issuer_certificate
+from drm.issuer import sign_issuer_certificate, sign_keyring
 from drm.keys import IdentityKey
 from seeder.cli.seat import Seat, open_seat
+from seeder.client import ShopClient
+from seeder.config import utc_now
+from seeder.errors import LicenceRefusedError, RootKeyChangedError
 from seeder.library import load_library
+from seeder.playback import Opener
 from tests.seeder.conftest import last_json
 from tests.seeder.shop import FakePackage, FakeShop, Running
 from tests.seeder.signed_words import hear
-from tests.seeder.test_playback import Own, open_it, refusal
+from tests.seeder.test_playback import Own, item_of, open_it, refusal
 
 Geobuk = Callable[..., Result]
 Answer = Callable[[FakeShop, FakePackage, Request], Response]
@@ -279,6 +283,65 @@ def test_a_word_from_outside_the_time_of_its_key_is_not_believed(
 
     assert not open_it(seat, shop, bought).online
     assert not open_it(seat, shop, bought, online=False).online
+
+
+def test_a_retired_issuers_word_takes_nothing_and_its_old_word_stays(
+    seat: Seat, shop: FakeShop, bought: FakePackage, album: FakePackage, own: Own, geobuk: Geobuk
+) -> None:
+    # Given a refund that was signed in time, and then a thief of the retired key.
+    open_it(seat, shop, own(album))
+    shop.refund(album)
+    assert refusal(seat, shop, album)[0] == "revoked"
+    keyring = sign_keyring(
+        root=shop.root,
+        sequence=1,
+        issuers=[shop.certificate()],
+        retired={shop.issuer.public.thumbprint: shop.now()},
+        now=shop.now(),
+    )
+    shop.document = {"keyring": keyring}
+    geobuk("library")
+    seat = open_seat(None)
+    shop.refund(bought)
+
+    assert not open_it(seat, shop, bought).online
+    assert not open_it(seat, shop, bought, online=False).online
+    assert refusal(seat, shop, album, online=False)[0] == "revoked"
+    assert refusal(seat, shop, album)[0] == "revoked"
+
+
+def test_whoever_runs_for_months_learns_of_new_keys(
+    seat: Seat, shop: FakeShop, bought: FakePackage
+) -> None:
+    content = seat.store.package_folder(bought.id)
+    item = item_of(shop, bought)
+    with ShopClient(seat.shop, seat.folder, seat.device) as client:
+        opener = Opener(seat.shop, seat.folder, seat.device, client, clock=utc_now)
+        shop.issuer = IdentityKey.generate()
+        shop.refund(bought)
+        assert not opener.open(item, content=content, action="play").online
+
+        client.renew_shop()
+        with pytest.raises(LicenceRefusedError, match="refunded"):
+            opener.open(item, content=content, action="play")
+
+    assert refusal(open_seat(None), shop, bought, online=False)[0] == "revoked"
+
+
+@pytest.mark.parametrize("document", [{"api": "http://["}, {"issuers": []}, {"name": None}])
+def test_a_shop_document_that_is_none_changes_nothing_for_whoever_runs(
+    seat: Seat, shop: FakeShop, document: dict[str, object]
+) -> None:
+    shop.document = document
+    with ShopClient(seat.shop, seat.folder, seat.device) as client:
+        client.renew_shop()
+        assert client.shop.issuers == seat.shop.issuers
+        assert client.shop.api == seat.shop.api
+
+        shop.root, shop.document = IdentityKey.generate(), {}
+        with pytest.raises(RootKeyChangedError):
+            client.renew_shop()
+        assert client.shop.root_key == seat.shop.root_key
 
 
 def test_a_shop_with_another_root_is_told_nothing_and_takes_nothing(
