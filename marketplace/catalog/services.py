@@ -21,6 +21,7 @@ from marketplace.catalog.errors import (
 )
 from marketplace.catalog.locking import lock, lock_own
 from marketplace.catalog.models import Listing, Tag
+from marketplace.catalog.terms import set_terms
 from marketplace.catalog.types import ListingDetails
 from marketplace.catalog.versions import (
     begin_version,
@@ -45,9 +46,9 @@ __all__ = [
     "put_on_sale",
     "render_cover",
     "resume_sale",
-    "set_may_save",
     "set_notes",
     "set_preparing",
+    "set_terms",
     "split_tags",
     "tag_slug",
     "update_listing",
@@ -80,17 +81,6 @@ def update_listing(*, listing_id: uuid.UUID, seller: User, details: ListingDetai
     """
     check_price(details.price)
     return _save_details(lock_own(listing_id, seller=seller), details)
-
-
-@transaction.atomic
-def set_may_save(*, listing_id: uuid.UUID, seller: User, may_save: bool) -> Listing:
-    """Say whether buyers may save the files. It is sealed into licences, so a draft only."""
-    listing = lock_own(listing_id, seller=seller)
-    if listing.status != _Status.DRAFT:
-        raise ListingNotReadyError(_("What buyers may do is fixed once sealing has begun."))
-    listing.may_save = may_save
-    listing.save(update_fields=["may_save"])
-    return listing
 
 
 @transaction.atomic

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from marketplace.accounts.types import User
 from marketplace.catalog.errors import ListingNotReadyError, TermsError
 from marketplace.catalog.locking import lock_own
 from marketplace.catalog.models import Listing
+from marketplace.catalog.types import SaleTerms
 
 __all__ = [
     "HARD_CAP",
@@ -34,21 +34,6 @@ HARD_CAP: Final = dt.timedelta(hours=4)
 LIMITS: Final = {"rental_hours": 8_760, "start_days": 365, "plays": 1_000, "lend_days": 365}
 _DAY: Final = 86_400
 _HOUR: Final = 3_600
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SaleTerms:
-    """What a seller offers. A rental has hours to watch, from the first play on, and days to
-    begin; perhaps a number of plays. `lend_days`: the longest loan, None for none.
-    """
-
-    may_save: bool = False
-    rental_hours: int | None = None
-    start_days: int | None = None
-    plays: int | None = None
-    lend_days: int | None = None
-    transferable: bool = False
-    giftable: bool = False
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from marketplace.catalog.models import Category, Listing, ListingVersion
 from marketplace.core.money import Money
 
-__all__ = ["Category", "Cover", "Listing", "ListingDetails", "ListingVersion"]
+__all__ = ["Category", "Cover", "Listing", "ListingDetails", "ListingVersion", "SaleTerms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +30,18 @@ class ListingDetails:
     tags: tuple[str, ...] = ()
     cover: Cover | None = None
     remove_cover: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaleTerms:
+    """What a seller offers. A rental has hours to watch, from the first play on, and days to
+    begin; perhaps a number of plays. `lend_days`: the longest loan, None for none.
+    """
+
+    may_save: bool = False
+    rental_hours: int | None = None
+    start_days: int | None = None
+    plays: int | None = None
+    lend_days: int | None = None
+    transferable: bool = False
+    giftable: bool = False

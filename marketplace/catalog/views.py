@@ -15,6 +15,7 @@ from marketplace.accounts import queries as accounts
 from marketplace.catalog import queries
 from marketplace.catalog.covers import read_cover
 from marketplace.catalog.models import Listing
+from marketplace.catalog.offers import promises, withdrawal
 from marketplace.core.text import clean_line
 from marketplace.packaging import queries as packaging
 
@@ -83,6 +84,8 @@ def listing(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         "listing": shown,
         "files": files,
         "plays": [file["plays"] for file in files],
+        "promises": promises(shown),
+        "withdrawal": withdrawal(rental=shown.is_rental),
         "is_own": shown.seller_id == request.user.pk,
     }
     return render(request, "catalog/listing.html", context)

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts.types import User
+from marketplace.catalog.offers import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services
 from marketplace.checkout.access import person
@@ -88,6 +89,8 @@ def _buy_page(
         "playable": [file for file in files if packaging.playable(file.media_type)],
         "others": [file for file in files if not packaging.playable(file.media_type)],
         "seen": orders.terms_of(listing).token if listing.package_id else "",
+        "promises": promises(listing),
+        "withdrawal": withdrawal(rental=listing.is_rental),
         "begun": begun,
         "changed": begun and not is_own and orders.terms_of(begun) != orders.terms_of(listing),
         "is_own": is_own,

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog.errors import ListingNotReadyError
+from marketplace.catalog.offers import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.packaging import queries as packaging_queries
 from marketplace.packaging import services as packaging
@@ -36,7 +37,7 @@ __all__ = ["file_list", "files", "move", "progress", "publish", "remove"]
 @seller_required
 def files(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpResponse:
     listing = catalog_queries.own_listing(listing_id, seller)
-    return _page(request, listing, RightsForm(may_save=listing.may_save))
+    return _page(request, listing, RightsForm(listing=listing))
 
 
 @never_cache
@@ -75,10 +76,10 @@ def publish(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpRe
     listing = catalog_queries.own_listing(listing_id, seller)
     if request.method != "POST" or listing.status != Listing.Status.DRAFT:
         return redirect("publishing:files", listing_id)
-    form = RightsForm(request.POST, may_save=listing.may_save)
+    form = RightsForm(request.POST, listing=listing)
     if form.is_valid():
         try:
-            services.publish(listing_id=listing_id, seller=seller, may_save=form.may_save)
+            services.publish(listing_id=listing_id, seller=seller, terms=form.terms)
         except SaveRequiredError as error:
             form.add_error("rights", str(error))
         except (NoFilesError, UploadsUnfinishedError) as error:
@@ -121,6 +122,10 @@ def _page(request: HttpRequest, listing: Listing, form: RightsForm) -> HttpRespo
         "progress_url": reverse("publishing:progress", args=[listing.pk]),
         "files": queries.files_of(listing.draft_id),
         "form": form,
+        "promises": promises(listing),
+        "withdrawal": withdrawal(rental=listing.is_rental),
+        "if_sold": withdrawal(rental=False),
+        "if_rented": withdrawal(rental=True),
         "limits": queries.limits(),
     }
     status = 422 if form.errors else 200

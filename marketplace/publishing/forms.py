@@ -5,19 +5,24 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.catalog.errors import TermsError
+from marketplace.catalog.terms import LIMITS, check_terms
+from marketplace.catalog.types import Listing, SaleTerms
+
 __all__ = ["RightsForm", "VersionForm"]
 
-PLAY, SAVE = "play", "save"
+PLAY, SAVE, RENT = "play", "save", "rent"
 
 
 class RightsForm(forms.Form):
-    """What buyers may do with the files."""
+    """What buyers get: to play, to save or to rent; and what they may pass on."""
 
     rights = forms.ChoiceField(
         label=_("Buyers may"),
         choices=[
             (PLAY, _("Play: the files open in the Geobuk player and stay encrypted on the disk.")),
             (SAVE, _("Play and save: buyers may also keep plain copies and use any program.")),
+            (RENT, _("Rent: the files play for some hours, and then no more.")),
         ],
         widget=forms.RadioSelect,
         help_text=_(
@@ -25,14 +30,83 @@ class RightsForm(forms.Form):
             "JPEG, PNG, WebP and GIF pictures. A listing with any other kind of file needs saving."
         ),
     )
+    rental_hours = forms.IntegerField(
+        label=_("Hours to play"),
+        required=False,
+        min_value=1,
+        max_value=LIMITS["rental_hours"],
+        help_text=_("They begin with the buyer's first play, and are the same for all devices."),
+    )
+    start_days = forms.IntegerField(
+        label=_("Days to begin"),
+        required=False,
+        min_value=1,
+        max_value=LIMITS["start_days"],
+        help_text=_("A rental that nobody has begun by then is over."),
+    )
+    plays = forms.IntegerField(
+        label=_("Number of plays"),
+        required=False,
+        min_value=1,
+        max_value=LIMITS["plays"],
+        help_text=_("Left empty, it plays in these hours as often as the buyer likes."),
+    )
+    lend_days = forms.IntegerField(
+        label=_("Days of a loan"),
+        required=False,
+        min_value=1,
+        max_value=LIMITS["lend_days"],
+        help_text=_("How long a buyer may lend it at a time. Left empty, it cannot be lent."),
+    )
+    transferable = forms.BooleanField(
+        label=_("Buyers may pass it on for good, also after they have opened it"),
+        required=False,
+        help_text=_("Their devices must delete it first; a copied disk can keep it all the same."),
+    )
+    giftable = forms.BooleanField(
+        label=_("Buyers may give it away as long as they have not opened it"), required=False
+    )
 
-    def __init__(self, data: Any = None, *, may_save: bool) -> None:
-        super().__init__(data, initial={"rights": SAVE if may_save else PLAY})
+    def __init__(self, data: Any = None, *, listing: Listing) -> None:
+        super().__init__(data, initial=_initial(listing))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                check_terms(self.terms)
+            except TermsError as error:
+                self.add_error(error.field, str(error))
+        return cleaned
 
     @property
-    def may_save(self) -> bool:
-        """What the valid form says."""
-        return bool(self.cleaned_data["rights"] == SAVE)
+    def terms(self) -> SaleTerms:
+        """What the valid form says. The fields of a rental count for one alone."""
+        cleaned = self.cleaned_data
+        rental = cleaned["rights"] == RENT
+        return SaleTerms(
+            may_save=cleaned["rights"] == SAVE,
+            # A rental without hours is none: 0 is refused at the field, and not passed over.
+            rental_hours=(cleaned["rental_hours"] or 0) if rental else None,
+            start_days=cleaned["start_days"] if rental else None,
+            plays=cleaned["plays"] if rental else None,
+            lend_days=None if rental else cleaned["lend_days"],
+            transferable=not rental and cleaned["transferable"],
+            giftable=cleaned["giftable"],
+        )
+
+
+def _initial(listing: Listing) -> dict[str, Any]:
+    rental = listing.rental_hours is not None
+    return {
+        "rights": RENT if rental else SAVE if listing.may_save else PLAY,
+        "rental_hours": listing.rental_hours or 48,
+        "start_days": listing.start_days or 30,
+        "plays": listing.plays,
+        "lend_days": listing.lend_days,
+        "transferable": listing.transferable,
+        "giftable": listing.giftable,
+    }
 
 
 class VersionForm(forms.Form):

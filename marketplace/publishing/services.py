@@ -19,7 +19,7 @@ from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog import services as catalog
 from marketplace.catalog.errors import VersionNotFoundError
-from marketplace.catalog.types import Listing
+from marketplace.catalog.types import Listing, SaleTerms
 from marketplace.packaging import services as packaging
 from marketplace.publishing.preparing import prepare_listing, prepare_version
 from marketplace.publishing.tasks import seal_listing, seal_version
@@ -28,19 +28,19 @@ __all__ = ["prepare_listing", "prepare_version", "publish", "publish_version"]
 
 
 @transaction.atomic
-def publish(*, listing_id: uuid.UUID, seller: User, may_save: bool | None = None) -> None:
+def publish(*, listing_id: uuid.UUID, seller: User, terms: SaleTerms | None = None) -> None:
     """Close the files of a draft listing and have a job put it on sale.
 
-    `may_save` says whether buyers may save the files; None keeps what the listing says.
-    A listing that is being prepared already stays as it is. Raises ListingNotFoundError
-    (also where it is another's), ListingNotReadyError, and what `queue_sealing` raises:
+    `terms` say what buyers get; None keeps what the listing says. A listing that is being
+    prepared already stays as it is. Raises ListingNotFoundError (also where it is another's),
+    ListingNotReadyError, TermsError, and what `queue_sealing` raises:
     then nothing has changed.
     """
     listing = catalog_queries.own_listing(listing_id, seller)
     if listing.status == Listing.Status.PREPARING:
         return
-    if may_save is not None:
-        listing = catalog.set_may_save(listing_id=listing_id, seller=seller, may_save=may_save)
+    if terms is not None:
+        listing = catalog.set_terms(listing_id=listing_id, seller=seller, terms=terms)
     packaging.queue_sealing(draft_id=listing.draft_id, owner=seller, may_save=listing.may_save)
     catalog.set_preparing(listing_id=listing_id)
     seal_listing.enqueue(str(listing_id), translation.get_language() or "")

@@ -22,7 +22,7 @@ from marketplace.accounts import services as accounts
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog import services as catalog
-from marketplace.catalog.types import ListingDetails
+from marketplace.catalog.types import ListingDetails, SaleTerms
 from marketplace.core.money import Money
 from marketplace.packaging import services as packaging
 from marketplace.publishing import services as publishing
@@ -53,12 +53,13 @@ class Offer:
     price: Money
     category: str
     tags: tuple[str, ...]
-    may_save: bool
+    terms: SaleTerms
     motif: str
     colours: tuple[media.Colour, media.Colour]
     make: Callable[[Path, Say], object]
 
 
+SAVE = SaleTerms(may_save=True)
 OFFERS = [
     Offer(
         "press@example.org",
@@ -68,7 +69,7 @@ OFFERS = [
         Money(900, "USD"),
         "comics-art",
         ("brushes", "먹"),
-        True,
+        SAVE,
         "brushes",
         ((250, 238, 222), (226, 196, 170)),
         lambda folder, _: media.make_brushes(folder / "먹 붓 ink-brushes.zip"),
@@ -81,7 +82,7 @@ OFFERS = [
         Money(450, "USD"),
         "books",
         ("그림책", "거북이"),
-        True,
+        SAVE,
         "book",
         ((255, 196, 140), (120, 160, 200)),
         lambda folder, _: media.make_book(folder / "거북이의 여행.pdf"),
@@ -94,7 +95,7 @@ OFFERS = [
         Money(3000, "KRW"),
         "music",
         ("앰비언트", "flac", "바다"),
-        True,
+        SAVE,
         "album",
         ((88, 40, 120), (18, 14, 52)),
         lambda folder, _: media.make_album(folder),
@@ -107,7 +108,22 @@ OFFERS = [
         Money(4900, "KRW"),
         "film",
         ("단편", "바다", "거북이"),
-        False,
+        SaleTerms(),
+        "film",
+        ((18, 118, 150), (4, 26, 58)),
+        lambda folder, say: media.make_film(
+            folder / "거북의 바다.mp4", seconds=FILM_SECONDS, say=say
+        ),
+    ),
+    Offer(
+        "studio@example.org",
+        "거북의 바다 (대여)",
+        "같은 1분을 빌려서 보세요. 처음 재생한 때부터 48시간, 빌린 날부터 30일 안에 시작합니다.\n\n"
+        "The same minute, rented: **48 hours** from your first play on, to begin within 30 days.",
+        Money(1500, "KRW"),
+        "film",
+        ("단편", "대여"),
+        SaleTerms(rental_hours=48, start_days=30),
         "film",
         ((18, 118, 150), (4, 26, 58)),
         lambda folder, say: media.make_film(
@@ -167,8 +183,7 @@ def _offer(offer: Offer, *, seller: User, say: Say) -> None:
                 size=path.stat().st_size,
                 now=timezone.now(),
             )
-    catalog.set_may_save(listing_id=listing.pk, seller=seller, may_save=offer.may_save)
-    publishing.publish(listing_id=listing.pk, seller=seller)
+    publishing.publish(listing_id=listing.pk, seller=seller, terms=offer.terms)
 
 
 def _content(offer: Offer, say: Say) -> Path:

@@ -27,7 +27,7 @@ from django.utils import timezone
 from marketplace.sandbox.demo import make_user
 from marketplace.accounts import services as accounts
 from marketplace.catalog import queries, services as catalog
-from marketplace.catalog.types import ListingDetails
+from marketplace.catalog.types import ListingDetails, SaleTerms
 from marketplace.core.money import Money
 from marketplace.packaging import services as packaging
 from marketplace.publishing import services as publishing
@@ -36,11 +36,11 @@ accounts.become_seller(user=seller, name="Seller", country="KR")
 details = ListingDetails(title={title!r}, description="", price=Money(0, "KRW"),
                          category=queries.category("books"))
 listing = catalog.create_listing(seller=seller, details=details)
-catalog.set_may_save(listing_id=listing.pk, seller=seller, may_save={may_save})
 data = open({path!r}, "rb").read()
 packaging.add_file(owner=seller, draft_id=listing.draft_id, name="reading.pdf",
                    source=open({path!r}, "rb"), size=len(data), now=timezone.now())
-publishing.publish(seller=seller, listing_id=listing.pk, may_save={may_save})
+publishing.publish(seller=seller, listing_id=listing.pk,
+                   terms=SaleTerms(may_save={may_save}))
 """
 BUY = """
 from django.utils import timezone

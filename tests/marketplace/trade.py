@@ -16,8 +16,8 @@ from pytest_django import Settings
 from marketplace.accounts.models import Seller, User
 from marketplace.catalog import services as catalog
 from marketplace.catalog.models import Category, Listing
-from marketplace.catalog.terms import SaleTerms, rights_of, set_terms
-from marketplace.catalog.types import ListingDetails
+from marketplace.catalog.terms import rights_of, set_terms
+from marketplace.catalog.types import ListingDetails, SaleTerms
 from marketplace.core.money import Money
 from marketplace.distribution import services as distribution
 from marketplace.licensing import services as licensing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -17,10 +17,12 @@ from drm.signed import document_hash
 from drm.surrender import sign_surrender
 from marketplace.accounts.models import Device, User
 from marketplace.catalog.models import Listing
-from marketplace.catalog.terms import SaleTerms
+from marketplace.catalog.types import SaleTerms
+from marketplace.continuity import services as continuity
 from marketplace.handovers import services as handovers
 from marketplace.licensing.models import Entitlement, Licence
 from tests.marketplace.accounts.seeder import FakeSeeder
+from tests.marketplace.continuity.paper import public_parts
 from tests.marketplace.trade import buy, log_in_device, make_person, sell
 
 __all__ = ["NONCE", "ROUTES", "World", "call", "device_of", "make_world"]
@@ -45,6 +47,9 @@ ROUTES = [
     ("DELETE", "/api/v1/device"),
     ("GET", "/api/v1/devices"),
     ("DELETE", "/api/v1/devices/{device}"),
+    ("GET", "/api/v1/unlock"),
+    ("PUT", "/api/v1/recovery-key"),
+    ("DELETE", "/api/v1/recovery-key"),
 ]
 
 
@@ -114,6 +119,7 @@ def make_world(*, rent: bool = False) -> World:
     if rent:
         rented = buy(ada, sell(listing.seller, title="빌린 영화", terms=RENTAL)).package_id
         leased = _licence(desk, rented)
+    continuity.register_recovery_key(user=ada, keys=public_parts(), now=timezone.now())
     call_command("audit", "sign", stdout=io.StringIO())
     return World(
         ada=ada,
@@ -152,6 +158,8 @@ def call(
         body = {"nonce": NONCE, "counter": 0}
     if path.endswith("/surrender") and body is None:
         body = {"surrender": seeder.surrender}
+    if path.endswith("/recovery-key") and method == "PUT" and body is None:
+        body = asdict(public_parts())
     if method == "PUT" and body is None:
         body = {"items": []}
     data = body if isinstance(body, str) else "" if body is None else json.dumps(body)

@@ -19,7 +19,7 @@ from marketplace.catalog.errors import (
 )
 from marketplace.catalog.models import Listing
 from marketplace.catalog.names import small_name
-from marketplace.catalog.types import Cover
+from marketplace.catalog.types import Cover, SaleTerms
 from marketplace.core.money import Money
 from marketplace.packaging.models import PackageDraft
 from tests.marketplace.catalog.making import (
@@ -155,7 +155,7 @@ def test_the_states_refuse_what_makes_no_sense() -> None:
     with pytest.raises(ListingNotReadyError):
         services.back_to_draft(listing_id=on_sale.pk)
     with pytest.raises(ListingNotReadyError):
-        services.set_may_save(listing_id=on_sale.pk, seller=seller, may_save=True)
+        services.set_terms(listing_id=on_sale.pk, seller=seller, terms=SaleTerms(may_save=True))
 
     draft.refresh_from_db()
     on_sale.refresh_from_db()
@@ -167,7 +167,7 @@ def test_the_states_refuse_what_makes_no_sense() -> None:
 def test_failed_sealing_gives_the_draft_back() -> None:
     seller = make_seller()
     listing = services.create_listing(seller=seller, details=make_details())
-    services.set_may_save(listing_id=listing.pk, seller=seller, may_save=True)
+    services.set_terms(listing_id=listing.pk, seller=seller, terms=SaleTerms(may_save=True))
     services.set_preparing(listing_id=listing.pk)
 
     services.back_to_draft(listing_id=listing.pk)

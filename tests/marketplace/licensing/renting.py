@@ -11,7 +11,7 @@ from drm.lease import Lease, verify_lease
 from drm.licence import peek_licence
 from drm.status import Status, verify_status
 from marketplace.accounts.models import Device, User
-from marketplace.catalog.terms import SaleTerms
+from marketplace.catalog.types import SaleTerms
 from marketplace.licensing import services
 from marketplace.licensing.models import Entitlement, Licence
 from marketplace.packaging import services as packaging

@@ -14,6 +14,7 @@ from django_tasks_db.models import DBTaskResult
 from marketplace.accounts.models import User
 from marketplace.catalog.errors import ListingNotFoundError, ListingNotReadyError
 from marketplace.catalog.models import Listing
+from marketplace.catalog.types import SaleTerms
 from marketplace.core.filelock import hold
 from marketplace.distribution.models import Torrent
 from marketplace.messaging.models import Event
@@ -30,7 +31,9 @@ Add = Callable[..., Upload]
 
 
 def _publish(listing: Listing, *, may_save: bool = False) -> None:
-    services.publish(listing_id=listing.pk, seller=listing.seller, may_save=may_save)
+    services.publish(
+        listing_id=listing.pk, seller=listing.seller, terms=SaleTerms(may_save=may_save)
+    )
 
 
 def _work_until_torrent_fails(listing: Listing, folders: Path) -> None:
@@ -121,7 +124,9 @@ def test_another_sellers_listing_is_not_found(
     add()
 
     with pytest.raises(ListingNotFoundError):
-        services.publish(listing_id=listing.pk, seller=make_seller(), may_save=True)
+        services.publish(
+            listing_id=listing.pk, seller=make_seller(), terms=SaleTerms(may_save=True)
+        )
 
     listing.refresh_from_db()
     assert listing.status == "draft"

@@ -58,7 +58,7 @@ def _publish() -> Any:
     from marketplace.accounts.models import Seller, User
     from marketplace.catalog import services as catalog
     from marketplace.catalog.models import Category
-    from marketplace.catalog.types import ListingDetails
+    from marketplace.catalog.types import ListingDetails, SaleTerms
     from marketplace.core.money import Money
     from marketplace.packaging import uploads
     from marketplace.publishing import services
@@ -79,7 +79,7 @@ def _publish() -> Any:
         file.truncate(SIZE)
     head = b"\x00\x00\x00\x20ftypisom"
     uploads.finish_upload(upload_id=upload.pk, head=head, now=timezone.now())
-    services.publish(listing_id=listing.pk, seller=seller, may_save=False)
+    services.publish(listing_id=listing.pk, seller=seller, terms=SaleTerms(may_save=False))
     return listing.pk
 
 

@@ -1,0 +1,127 @@
+"""What a listing sells, in sentences: the same ones for its seller and for its buyers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from marketplace.catalog.models import Listing
+
+__all__ = ["Promise", "promises", "withdrawal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One sentence. `granted` is False for what a buyer may not do."""
+
+    text: str
+    granted: bool = True
+
+
+def promises(listing: Listing) -> tuple[Promise, ...]:
+    """What buyers of the listing may do, and what not."""
+    kind = _of_a_purchase(listing) if listing.rental_hours is None else _of_a_rental(listing)
+    return (*kind, *_passing_on(listing))
+
+
+def withdrawal(*, rental: bool) -> str:
+    """How long a device may keep what was taken back, as after a refund, at the worst."""
+    if not rental:
+        return _(
+            "After a refund, or when a device is removed from the account, it ends on each device"
+            " when that next connects; one that never connects keeps it."
+        )
+    hours = _hours(settings.LEASE_DURATION + settings.LEASE_GRACE)
+    return ngettext(
+        "After a refund, or when a device is removed from the account, it ends on each device"
+        " when that next connects, and on one that stays offline after %(hours)d hour at most.",
+        "After a refund, or when a device is removed from the account, it ends on each device"
+        " when that next connects, and on one that stays offline after %(hours)d hours at most.",
+        hours,
+    ) % {"hours": hours}
+
+
+def _of_a_purchase(listing: Listing) -> Iterator[Promise]:
+    yield Promise(
+        _(
+            "Open it as often as you like, for good, on the devices of your account."
+            " Once it is on your computer it opens without this shop."
+        )
+    )
+    if listing.may_save:
+        yield Promise(_("Save the files and use them with any program."))
+    else:
+        yield _plays_only()
+
+
+def _of_a_rental(listing: Listing) -> Iterator[Promise]:
+    hours, days = listing.rental_hours or 0, listing.start_days or 0
+    yield Promise(
+        ngettext(
+            "You rent it: it plays for %(hours)d hour from your first play on, on all devices"
+            " of your account together. What you began in that time plays to its end.",
+            "You rent it: it plays for %(hours)d hours from your first play on, on all devices"
+            " of your account together. What you began in that time plays to its end.",
+            hours,
+        )
+        % {"hours": hours}
+    )
+    yield Promise(
+        ngettext(
+            "Begin within %(days)d day of renting it.",
+            "Begin within %(days)d days of renting it.",
+            days,
+        )
+        % {"days": days}
+    )
+    if listing.plays is not None:
+        yield Promise(
+            ngettext(
+                "It plays %(plays)d time; a play shorter than a minute does not count.",
+                "It plays %(plays)d times; a play shorter than a minute does not count, and"
+                " before each further one your device asks this shop.",
+                listing.plays,
+            )
+            % {"plays": listing.plays}
+        )
+    hours = _hours(settings.LEASE_DURATION)
+    yield Promise(
+        ngettext(
+            "Your device needs internet at least every %(hours)d hour.",
+            "Your device needs internet at least every %(hours)d hours.",
+            hours,
+        )
+        % {"hours": hours}
+    )
+    yield _plays_only()
+
+
+def _passing_on(listing: Listing) -> Iterator[Promise]:
+    if listing.lend_days is not None:
+        yield Promise(
+            ngettext(
+                "You may lend it, for up to %(days)d day at a time.",
+                "You may lend it, for up to %(days)d days at a time.",
+                listing.lend_days,
+            )
+            % {"days": listing.lend_days}
+        )
+    if listing.transferable:
+        yield Promise(_("You may pass it on to somebody else for good."))
+    if listing.giftable:
+        yield Promise(_("You may give it away as long as none of your devices has opened it."))
+
+
+def _plays_only() -> Promise:
+    return Promise(
+        _("It plays only: saving the files as plain files is not allowed."), granted=False
+    )
+
+
+def _hours(time: dt.timedelta) -> int:
+    return int(time.total_seconds()) // 3600
