@@ -55,6 +55,8 @@ def surrenders() -> Iterator[Row]:
     """Surrenders (section 15.2)."""
     claims = _asked()
     yield "good", "ok", {}
+    known = document(claims | {"crit": list(claims)}, SURRENDER, key=DEVICE)
+    yield "every-claim-critical", "ok", {"jws": known}
     for name in claims:
         lost = document(without(claims, name), SURRENDER, key=DEVICE)
         yield f"without-{name}", "bad_format", {"jws": lost}
@@ -96,6 +98,8 @@ def requests() -> Iterator[Row]:
     for kind in ("loan", "gift", "transfer", "return"):
         made = document(claims | {"kind": kind}, REQUEST)
         yield kind, "ok", {"jws": made, "purpose": kind}
+    known = document(claims | {"crit": list(claims)}, REQUEST)
+    yield "every-claim-critical", "ok", {"jws": known}
     for name in claims:
         yield f"without-{name}", "bad_format", {"jws": document(without(claims, name), REQUEST)}
     unknown = document(claims | {"kind": "theft"}, REQUEST)
@@ -151,6 +155,7 @@ def keyrings() -> Iterator[Row]:
     """Keyrings (section 16.1)."""
     claims = _keyring_claims()
     yield "two-issuers", "ok", {}
+    yield "every-claim-critical", "ok", {"jws": _keyring(crit=list(claims))}
     yield "as-high-as-seen", "ok", {"lowest_sequence": 7}
     yield "lower-than-seen", "bad_signature", {"lowest_sequence": 8}
     none_retired = {"jws": _keyring(retired={}), "retired": {}}
@@ -254,6 +259,7 @@ def change_base() -> Case:
 def changes() -> Iterator[Row]:
     """Changes of the root (section 16.2)."""
     yield "good", "ok", {}
+    yield "every-claim-critical", "ok", {"jws": _change(crit=list(claims_in(_change())))}
     yield "sequence-0", "ok", {"jws": _change(sequence=0)}
     yield "sequence-past-32-bits", "ok", {"jws": _change(sequence=2**32 + 5)}
     yield "largest-sequence", "ok", {"jws": _change(sequence=2**53 - 1)}

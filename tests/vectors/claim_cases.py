@@ -57,6 +57,11 @@ def manifests() -> Iterator[Row]:
     ]
     for name, changed in faults:
         yield name, "bad_format", {"manifest": document(changed, "geobuk-manifest+jws")}
+    critical = document(claims | {"crit": ["moon"]}, "geobuk-manifest+jws")
+    yield "critical-unknown", "unsupported", {"manifest": critical}
+    # Its id changes with it, so it is refused for another reason than its condition.
+    known = document(claims | {"crit": list(claims), "files": []}, "geobuk-manifest+jws")
+    yield "every-claim-critical-and-no-files", "bad_format", {"manifest": known}
     for name, outcome, details in _details(claims):
         changed = claims | {"details": b64u(details)}
         yield name, outcome, {"manifest": document(changed, "geobuk-manifest+jws")}
@@ -163,6 +168,8 @@ def licences() -> Iterator[Row]:
     yield "other-label", "wrong_key", _licence(claims, label=b"geobuk-lease-v1")
     yield "sealed-key-of-31-bytes", "bad_format", _licence(claims, key=KEY.value[:31])
     yield "with-associated-data", "wrong_key", _licence(claims, aad=b"\x00")
+    critical = [*whole, "rights.lease", "rights.play_window", "rights.play_count"]
+    yield "every-claim-critical", "ok", _licence(claims | {"crit": critical})
     yield "begins-this-second", "ok", _licence(claims | {"nbf": int(NOW.timestamp())})
 
 
@@ -192,6 +199,8 @@ def certificates() -> Iterator[Row]:
     yield "version-2", "unsupported", {"jws": document(claims | {"v": 2}, kind, key=ROOT)}
     critical = claims | {"crit": ["moon"]}
     yield "critical-unknown", "unsupported", {"jws": document(critical, kind, key=ROOT)}
+    known = claims | {"crit": list(claims)}
+    yield "every-claim-critical", "ok", {"jws": document(known, kind, key=ROOT)}
 
 
 def sealing_keys() -> Iterator[Row]:

@@ -106,6 +106,7 @@ def unlocks() -> Iterator[Row]:
     """Unlock documents (section 17.1)."""
     claims = _unlock_claims()
     yield "play", "ok", {}
+    yield "every-claim-critical", "ok", _unlock(claims | {"crit": [*claims, "wrapped_keys"]})
     saving = _unlock(_unlock_claims(PLAY | {"save": True}))
     yield "save", "ok", saving | {"action": "save"}
     yield "save-denied", "right_absent", {"action": "save"}
@@ -243,6 +244,7 @@ def shares() -> Iterator[Row]:
     pair = _signed(*(share(index, threshold=2, seed="pair") for index in (2, 5)))
     yield "two-of-five", "ok", pair
     yield "too-few", "bad_format", _signed(one, two)
+    yield "every-claim-critical", "ok", _signed(one, two, three | {"crit": list(three)})
     yield "none", "bad_format", _signed()
     yield "one-twice", "bad_format", _signed(one, two, two)
     yield "of-another-set", "bad_format", _signed(one, two, share(3, seed="another"))

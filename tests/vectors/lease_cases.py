@@ -127,6 +127,7 @@ def leases() -> Iterator[Row]:
         yield name, "bad_format", {"jws": lease(licence, **change), "nonce": None}
     yield "version-2", "unsupported", {"jws": lease(licence, v=2)}
     yield "critical-unknown", "unsupported", {"jws": lease(licence, crit=["moon"])}
+    yield "every-claim-critical", "ok", {"jws": lease(licence, crit=list(whole))}
     yield "critical-of-a-licence", "unsupported", {"jws": lease(licence, crit=["rights.lease"])}
     moved = document(whole | {"counter": 3}, LEASE)
     yield "key-moved", "wrong_key", {"jws": moved}

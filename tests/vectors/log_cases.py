@@ -195,6 +195,8 @@ def heads() -> Iterator[Row]:
     yield "seven-entries", "ok", {}
     empty = claims | {"size": 0, "root": b64u(hashlib.sha256(b"").digest())}
     empty["chain"] = b64u(bytes(32))
+    critical = document(claims | {"crit": list(claims)}, HEAD)
+    yield "every-claim-critical", "ok", {"jws": critical}
     yield "no-entries", "ok", {"jws": document(empty, HEAD)} | without(empty, "v")
     malformed = {f"without-{name}": without(claims, name) for name in claims}
     malformed |= {

@@ -43,7 +43,7 @@ export function readRights(claims) { // 6.3
 export const LIMITS = { 'rights.lease': 'lease', 'rights.play_window': 'window', 'rights.play_count': 'count' };
 export async function readLicence(jws, issuer) {
   const claims = await document(jws, issuer, 'licence', 'id issuer iat nbf exp sub device content ' +
-    `rights wrapped_key links end_of_service ${Object.keys(LIMITS).join(' ')}`);
+    `rights wrapped_key links ${Object.keys(LIMITS).join(' ')}`);
   const content = member(claims, 'content', 'object');
   for (const name of ['id', 'issuer', 'sub', 'device']) member(claims, name, 'string');
   need(/^[\x00-\x7f]*$/.test(claims.device), 'bad_format', 'a thumbprint is ASCII');
@@ -127,7 +127,7 @@ export async function openLicence(licence, keys, { manifest, now, action, status
 // 7 Status
 export async function readStatus(jws, issuer) {
   const claims = await document(jws, issuer, 'status',
-    'id status message updated iat nonce sequence reason potential_end events');
+    'id status message updated iat nonce sequence reason');
   const open = { ready: true, active: true, revoked: false, returned: false, cancelled: false,
     expired: false }[member(claims, 'status', 'string')];
   need(open !== undefined, 'bad_format', 'an unknown status');
