@@ -46,7 +46,9 @@ class Word:
     surrender: str
 
 
-def waiting_requests(client: ShopClient, device: DeviceKeys) -> tuple[SurrenderRequest, ...]:
+def waiting_requests(
+    client: ShopClient, device: DeviceKeys, *, now: datetime
+) -> tuple[SurrenderRequest, ...]:
     """What the owner asks this device to give back, in requests that the shop has signed.
 
     What is not signed for this device and this question is left out. Raises ShopError.
@@ -62,7 +64,7 @@ def waiting_requests(client: ShopClient, device: DeviceKeys) -> tuple[SurrenderR
             with suppress(DrmError):
                 found.append(
                     certified_surrender_request(
-                        document, client.shop, device=device.thumbprint, nonce=nonce
+                        document, client.shop, device=device.thumbprint, nonce=nonce, now=now
                     )
                 )
     return tuple(found)
@@ -90,7 +92,7 @@ def give_back(
     with suppress(ShopAnswerError, ShopRefusedError):
         for word in pending_words(folder):
             sent += _send(client, folder, device, word, clock=clock)
-        for request in waiting_requests(client, device):
+        for request in waiting_requests(client, device, now=clock()):
             word = _sign(device, request, now=clock())
             # On disk before the licence goes: a crash in between sends it all the same.
             write_json(_file(folder, word), asdict(word))

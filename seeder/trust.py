@@ -116,15 +116,15 @@ def certified_status(
 
 
 def certified_surrender_request(
-    jws: str, shop: Shop, *, device: str, nonce: str, now: datetime | None = None
+    jws: str, shop: Shop, *, device: str, nonce: str, now: datetime
 ) -> SurrenderRequest:
     """Read the shop's request that this device (its thumbprint) gives a licence back.
 
-    Raises drm's errors: then nothing is given back.
+    Raises drm's errors, also for one by a retired issuer: then nothing is given back.
     """
     issuer = _issuer(jws, shop)
     request = verify_surrender_request(jws, issuer_public=issuer.public, device=device, nonce=nonce)
-    _require_fresh(jws, shop, request.issued_at, now=now or request.issued_at)
+    _require_fresh(jws, shop, request.issued_at, now=now)
     return request
 
 

@@ -20,12 +20,13 @@ def handovers(shop: ShopOption = None, as_json: JsonOption = False) -> None:
     """List what this device is to give back, as you lend, return or pass it on."""
     with reporting(as_json):
         from seeder.cli.seat import connect, open_seat
+        from seeder.config import utc_now
         from seeder.handovers import pending_words, waiting_requests
         from seeder.library import load_library
 
         seat = open_seat(shop)
         with connect(seat) as client:
-            waiting = waiting_requests(client, seat.device)
+            waiting = waiting_requests(client, seat.device, now=utc_now())
         known = load_library(seat.folder)
         titles = {item.package: item.title for item in known.items} if known else {}
         listed: list[dict[str, Any]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -27,6 +28,7 @@ class HandingShop(FakeShop):
     words: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)  # statuses instead of taking a word
     signer: IdentityKey | None = None  # who signs the requests instead of the issuer
+    backdated: timedelta = timedelta(0)  # how long ago they claim to be signed
     nonce: str = ""  # what they are signed over instead of the question
 
     def ask_for(self, package: FakePackage, kind: str = "transfer", handover: str = "h-1") -> None:
@@ -60,7 +62,7 @@ class HandingShop(FakeShop):
                     licence_id=package.licence_id,
                     licence_hash=HASH,
                     device=thumbprint,
-                    now=self.now(),
+                    now=self.now() - self.backdated,
                     nonce=self.nonce or request.query_params["nonce"],
                 ),
             }

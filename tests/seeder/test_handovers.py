@@ -11,6 +11,7 @@ import pytest
 from starlette.responses import JSONResponse
 from typer.testing import Result
 
+from drm.issuer import sign_keyring
 from drm.keys import IdentityKey
 from drm.rights import LeaseTerms, Rights
 from seeder.cli.seat import Seat, connect
@@ -110,7 +111,7 @@ def test_it_opens_again_when_it_comes_back(
     play(seat, shop, held, offline=True)
 
 
-@pytest.mark.parametrize("fault", ["stranger", "another question", "unsigned"])
+@pytest.mark.parametrize("fault", ["stranger", "another question", "unsigned", "retired"])
 def test_an_unsigned_request_deletes_nothing(
     seat: Seat, shop: HandingShop, held: FakePackage, fault: str
 ) -> None:
@@ -119,6 +120,17 @@ def test_an_unsigned_request_deletes_nothing(
         shop.signer = IdentityKey.generate()
     elif fault == "another question":
         shop.nonce = "nonce-of-another-question"
+    elif fault == "retired":
+        # Whoever stole the key of an issuer whose time is over can only backdate.
+        keyring = sign_keyring(
+            root=shop.root,
+            sequence=1,
+            issuers=[shop.certificate()],
+            retired={shop.issuer.public.thumbprint: shop.now()},
+            now=shop.now(),
+        )
+        shop.document = {"keyring": keyring}
+        shop.backdated = timedelta(hours=2)
     else:
         told = {"id": "h-1", "kind": "transfer", "package": held.id, "licence": held.licence_id}
         answer = {"handovers": [told, told | {"request": "a.b.c"}, 5]}
@@ -126,7 +138,7 @@ def test_an_unsigned_request_deletes_nothing(
             JSONResponse(answer) if request.url.path.endswith("/handovers") else None
         )
     with connect(seat) as client:
-        assert waiting_requests(client, seat.device) == ()
+        assert waiting_requests(client, seat.device, now=utc_now()) == ()
         assert give_back(client, seat.folder, seat.device, clock=utc_now) == 0
 
     assert (shop.words, licence_file(seat, held).exists()) == ([], True)
