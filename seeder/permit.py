@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,6 +27,10 @@ from seeder.terms import Remaining, remaining_of
 __all__ = ["Permit"]
 
 LOOK_EVERY = 60.0  # seconds of playing between two looks at the clock that are kept
+NOT_WRITTEN = (
+    "This play cannot be written down, so it was not begun and costs nothing. "
+    "Free some space on the disk, and try again."
+)
 PATIENCE = 5.0  # seconds to wait at the end for a lease that is on its way
 ASK_EVERY = 300.0  # seconds of playing between two tries to get the next lease
 
@@ -122,6 +127,8 @@ class Permit:
             self._leases.records.update(record_play)
         except drm.errors.LicenceRefusedError as error:
             raise LicenceRefusedError(error.message, code=error.code) from error
+        except OSError as error:
+            raise LicenceRefusedError(NOT_WRITTEN, code="not_recorded") from error
         self.decision, now, self._before = taken[0]
         self._began = (now, self._timer())
 
@@ -151,7 +158,8 @@ class Permit:
     def _keep_up(self, now: datetime, played: float) -> None:
         if played - self._looked >= LOOK_EVERY:
             self._looked = played
-            self._leases.records.update(lambda record: record.seen(now))
+            with suppress(OSError):  # a full disk stops no play that has begun
+                self._leases.records.update(lambda record: record.seen(now))
         if self._client is None or self._client.closed or not self.held.leased:
             return
         # A play within its grace may still be taken back, so the shop is not told of it.
@@ -165,7 +173,8 @@ class Permit:
 
     def _renew(self) -> None:
         # Where it fails, the lease that is held goes on, and the next try comes by itself.
-        self._leases.refresh(self._client, self.held, now_due=True)
+        with suppress(OSError):
+            self._leases.refresh(self._client, self.held, now_due=True)
 
     def _taken_back(self, record: Record) -> Record:
         licence_id = self.held.claims.licence_id

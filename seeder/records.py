@@ -184,13 +184,13 @@ class Records:
 
     def _open(self, path: Path) -> str | None:
         """The text of a file that this device wrote; None where it is anything else."""
-        value = read_json(path) or {}
-        text = value.get("record")
         try:
+            value = read_json(path) or {}
+            text = value.get("record")
             genuine = isinstance(text, str) and hmac.compare_digest(
                 from_b64u(value.get("mac")), self._mac(path, text)
             )
-        except (FormatError, UnicodeEncodeError):
+        except (FormatError, OSError, RecursionError, UnicodeEncodeError):
             return None
         return text if genuine else None
 

@@ -145,11 +145,29 @@ def _serve(seat: Seat, package: OpenedPackage, *, start: int, browser: bool, as_
 
             webbrowser.open(page)
         try:
-            while True:
-                time.sleep(3600)
+            _wait(package, as_json=as_json)
         except KeyboardInterrupt:
             if not as_json:
                 say("Closed.")
+
+
+def _wait(package: OpenedPackage, *, as_json: bool) -> None:
+    """Serve until Ctrl-C; say once when a play that ends has ended."""
+    from seeder.errors import LicenceRefusedError
+
+    told = package.permit is None
+    while True:
+        time.sleep(3600 if told else 1)
+        if package.permit is None or told or not package.permit.begun:
+            continue
+        try:
+            package.check()
+        except LicenceRefusedError as refusal:
+            told = True
+            if as_json:
+                emit({"stopped": {"code": refusal.code, "message": str(refusal)}})
+            else:
+                say(str(refusal))
 
 
 def save(

@@ -13,6 +13,7 @@ from seeder.cli import app
 from seeder.cli.seat import Seat, open_seat
 from seeder.config import Home
 from seeder.login import log_in
+from tests.seeder.lease_desk import rental
 from tests.seeder.shop import FakePackage, FakeShop, Running, run_shop
 
 SONG = bytes(range(256)) * 1200  # 4.7 segments
@@ -78,6 +79,19 @@ def own(seat: Seat) -> Callable[[FakePackage], FakePackage]:
         return package
 
     return put
+
+
+@pytest.fixture
+def rent(
+    film: FakePackage, own: Callable[[FakePackage], FakePackage]
+) -> Callable[..., FakePackage]:
+    """Rent the film, all of which is on the disk; the arguments are those of `rental`."""
+
+    def make(**rights: Any) -> FakePackage:
+        film.rights, film.kind, film.may_save = rental(**rights), "rental", False
+        return own(film)
+
+    return make
 
 
 @pytest.fixture

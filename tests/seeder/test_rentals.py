@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,22 +25,13 @@ from seeder.web.ranges import Slice
 from seeder.web.server import PlayerServer
 from seeder.web.streaming import Body
 from tests.seeder.conftest import SONG, last_json
-from tests.seeder.lease_desk import HOUR, rental
+from tests.seeder.lease_desk import HOUR
 from tests.seeder.shop import FakePackage, FakeShop, Running
 from tests.seeder.test_commands import first_json, program
 from tests.seeder.test_playback import Own, item_of, open_it, refusal
 
 HOURS = timedelta(hours=1)
 Rent = Callable[..., FakePackage]
-
-
-@pytest.fixture
-def rent(film: FakePackage, own: Own) -> Rent:
-    def make(**rights: Any) -> FakePackage:
-        film.rights, film.kind, film.may_save = rental(**rights), "rental", False
-        return own(film)
-
-    return make
 
 
 def at(moment: timedelta) -> Callable[[], datetime]:
@@ -232,6 +223,22 @@ def test_a_forged_lease_is_named_where_none_is_held_and_harmless_where_one_is(
     assert read_all(open_it(seat, shop, film, clock=at(40 * HOURS))) == SONG * 3
 
 
+def test_a_play_that_cannot_be_written_down_does_not_begin(
+    seat: Seat, shop: FakeShop, rent: Rent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = rent(window=None, plays=1)
+    opened = open_it(seat, shop, film)
+
+    def full(*_arguments: Any, **_options: Any) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdopen", full)
+        with pytest.raises(LicenceRefusedError, match="Free some space"):
+            read_all(opened)
+    assert read_all(opened) == SONG * 3
+
+
 def test_saving_a_rental_is_refused(seat: Seat, shop: FakeShop, rent: Rent) -> None:
     assert refusal(seat, shop, rent(), action="save")[0] == "right_absent"
 
@@ -251,69 +258,6 @@ def test_a_signed_revocation_closes_the_play_and_takes_the_lease(
         renewals = Renewals(client, seat.folder, seat.device, clock=utc_now)
         renewals.step([item_of(shop, film)])
     assert film.licence_id not in (seat.folder.path / "record.json").read_text()
-
-
-# The daemon's renewals -------------------------------------------------------
-
-
-def test_renewals_come_in_good_time_and_at_once_when_terms_change(
-    seat: Seat, shop: FakeShop, rent: Rent, album: FakePackage, own: Own, running: Running
-) -> None:
-    film = rent()
-    open_it(seat, shop, film)
-    open_it(seat, shop, own(album))
-    items = [item_of(shop, film), item_of(shop, album)]
-    later = [timedelta(0)]
-    with ShopClient(seat.shop, seat.folder, seat.device, sleep=lambda _: None) as client:
-        renewals = Renewals(client, seat.folder, seat.device, clock=lambda: utc_now() + later[0])
-        renewals.step(items)
-        renewals.step(items)
-        assert len(shop.leases.asked) == 1
-        renewals.hurry(changed=True)
-        renewals.step(items)
-        assert len(shop.leases.asked) == 2
-        later[0] = 37 * HOURS
-        renewals.step(items)
-        assert len(shop.leases.asked) == 3
-        running.stop()
-        later[0] = 80 * HOURS
-        renewals.step(items)  # nobody answers, and nothing is lost
-    assert read_all(open_it(seat, shop, film, online=False, clock=at(80 * HOURS))) == SONG * 3
-
-
-def test_a_licence_with_another_end_is_fetched_when_the_shop_says_so(
-    seat: Seat, shop: FakeShop, album: FakePackage, own: Own
-) -> None:
-    shop.expires = utc_now() + HOURS
-    open_it(seat, shop, own(album))
-    shop.expires = utc_now() + 48 * HOURS
-    with ShopClient(seat.shop, seat.folder, seat.device) as client:
-        renewals = Renewals(client, seat.folder, seat.device, clock=utc_now)
-        renewals.hurry(changed=True)
-        renewals.step([item_of(shop, album)])
-
-    assert open_it(seat, shop, album, online=False, clock=at(30 * HOURS)).permit is not None
-
-
-@pytest.mark.swarm
-def test_the_daemon_renews_when_the_shop_says_that_terms_changed(
-    seat: Seat, shop: FakeShop, rent: Rent, running: Running
-) -> None:
-    film = rent()
-    open_it(seat, shop, film)
-    with program("run", "--json") as process:
-        wait_for(lambda: shop.sockets)
-        running.tell("licence.changed", package=film.id)
-        wait_for(lambda: len(shop.leases.asked) >= 2)
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # The player page -------------------------------------------------------------
@@ -514,6 +458,15 @@ def test_a_play_for_programs_tells_its_terms(seat: Seat, shop: FakeShop, rent: R
         assert told["terms"]["started"] is False
         process.send_signal(signal.SIGINT)
         process.wait(20)
+
+
+def test_the_terminal_says_when_it_is_over(seat: Seat, shop: FakeShop, rent: Rent) -> None:
+    rent(window=2)
+    with program("play", "night", "--json") as process:
+        told = first_json(process)
+        assert httpx.get(told["url"], headers={"Range": "bytes=0-9"}).status_code == 206
+        stopped = first_json(process)["stopped"]
+        assert (stopped["code"], "has run out" in stopped["message"]) == ("window_over", True)
 
 
 def test_a_kill_after_the_first_byte_costs_that_play_alone(

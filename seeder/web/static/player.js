@@ -7,6 +7,7 @@ const stopped = document.getElementById("stopped");
 const reason = document.getElementById("reason");
 const address = document.getElementById("address");
 const words = player.dataset;
+const ending = !document.getElementById("terms").hidden;
 
 function say(sentence) {
   reason.textContent = sentence;
@@ -38,9 +39,10 @@ function limit(terms, stops) {
   limit.timer = setTimeout(() => explain(""), wait);
 }
 
-/** Bytes that the browser holds already would play on, so it is told to stop. */
+/** Bytes that the browser holds already would play or show on, so it is told to stop. */
 function end(sentence) {
   media?.pause();
+  if (ending) for (const id of ["picture", "document"]) document.getElementById(id)?.remove();
   say(sentence);
 }
 
@@ -93,7 +95,8 @@ if (media) {
   media.addEventListener("stalled", () => explain(""));
   media.addEventListener("ended", () => step(1));
   media.addEventListener("play", () => player.classList.add("is-playing"));
-  media.addEventListener("playing", () => explain(""));
+  // Only what ends has something to tell when it begins.
+  if (ending) media.addEventListener("playing", () => explain(""));
   media.addEventListener("pause", () => player.classList.remove("is-playing"));
   if ("mediaSession" in navigator && sameKind.length > 1) {
     navigator.mediaSession.setActionHandler("nexttrack", () => step(1));
@@ -105,7 +108,7 @@ document.getElementById("picture")?.addEventListener("error", () => explain(word
 document.getElementById("document")?.addEventListener("load", () => explain(""));
 
 // A picture or a document has begun by being here, and ends like a film.
-if (!document.getElementById("terms").hidden) explain("");
+if (ending) explain("");
 
 function onKey(event) {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
