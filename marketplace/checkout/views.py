@@ -82,6 +82,8 @@ def _buy_page(
 ) -> HttpResponse:
     files = list(packaging.files(listing.package_id)) if listing.package_id else []
     begun = orders.live_order(buyer, listing.pk)
+    if begun is not None and begun.state != Order.State.PENDING:
+        begun = None  # what it gave is over, so this is a purchase of its own
     is_own = listing.seller_id == buyer.pk
     context = {
         "listing": listing,

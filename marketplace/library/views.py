@@ -42,7 +42,11 @@ def owned(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
     """
     if not isinstance(request.user, User) or not licensing.owns(request.user, listing_id):
         return HttpResponse(status=204)
-    return render(request, "library/_owned.html", {"listing_id": listing_id})
+    context = {
+        "listing_id": listing_id,
+        "for_good": licensing.owns_for_good(request.user, listing_id),
+    }
+    return render(request, "library/_owned.html", context)
 
 
 @require_safe

@@ -30,6 +30,7 @@ __all__ = [
     "is_spent",
     "library_of",
     "owns",
+    "owns_for_good",
     "packages_of",
     "refusal",
 ]
@@ -59,9 +60,18 @@ def library_of(user: User) -> list[Purchase]:
 
 def owns(user: User, listing_id: uuid.UUID) -> bool:
     """Whether `user` has bought the listing and may open it."""
+    return bool(_living_of(user, listing_id))
+
+
+def owns_for_good(user: User, listing_id: uuid.UUID) -> bool:
+    """Whether `user` may open the listing without an end."""
+    return any(entitlement.expires_at is None for entitlement in _living_of(user, listing_id))
+
+
+def _living_of(user: User, listing_id: uuid.UUID) -> list[Entitlement]:
     now = timezone.now()
     rows = Entitlement.objects.filter(living(now), user_id=user.pk, listing_id=listing_id)
-    return any(not is_over(entitlement, now) for entitlement in rows)
+    return [entitlement for entitlement in rows if not is_over(entitlement, now)]
 
 
 def is_entitled(user_id: uuid.UUID, package_id: str) -> bool:

@@ -66,3 +66,8 @@ class Purchase:
     def received(self) -> bool:
         """Whether it came from another person, and not by an order."""
         return self.order_id is None
+
+    @property
+    def window_hours(self) -> int:
+        """Hours to play from the first play on; 0 where there is no such limit."""
+        return int(self.rights.get("play_window", 0)) // 3600
