@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
 from typer.testing import Result
 
 from drm.keys import IdentityKey
@@ -215,6 +216,26 @@ def test_run_ends_when_the_device_is_removed(seat: Seat, shop: FakeShop, running
     assert process.returncode == 1
     assert json.loads(out.splitlines()[-1])["error"]["code"] == "device_removed"
     assert not seat.folder.device_file.exists()
+
+
+def test_run_goes_on_where_nobody_signs_that_the_device_was_removed(
+    seat: Seat, shop: FakeShop, running: Running, film: FakePackage, origin: Origin
+) -> None:
+    origin.seed(film)
+    gone = {"code": "device_removed", "message": "Gone."}
+    with program("run", "--json") as process:
+        wait_for(lambda: states(seat) == {"Night Film": "seeding"})
+        wait_for(lambda: shop.sockets)
+        shop.squatter = lambda _request: JSONResponse(gone, 401)
+        running.tell("device.removed")
+        wait_for(lambda: "no proof of it" in (read_json(seat.home.state_file) or {})["note"])
+        assert states(seat) == {"Night Film": "seeding"}
+        process.terminate()
+        process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert seat.folder.device_file.exists()
+    assert seat.folder.tokens_file.exists()
 
 
 def test_run_goes_on_while_the_shop_is_away_and_after_kill(
