@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.drm.house import Shelf, licence_for, pattern, seal
+
+# A busy machine is no fault of the code; the timeout of pytest stays.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
