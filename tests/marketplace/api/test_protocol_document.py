@@ -42,6 +42,8 @@ def test_every_route_has_its_heading() -> None:
         accounts_errors.DeviceNotFoundError.code,
         licensing_errors.EntitlementNotFoundError.code,
         licensing_errors.EntitlementRevokedError.code,
+        licensing_errors.EntitlementOverError.code,
+        licensing_errors.NotLeasedError.code,
         licensing_errors.LicenceNotFoundError.code,
         licensing_errors.KeyCommitmentError.code,
         distribution_errors.TorrentNotFoundError.code,
