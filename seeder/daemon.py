@@ -228,7 +228,7 @@ class Daemon:
         if now < self._refresh_at:
             return
         self._downloads.refresh()
-        self._online, self._note = True, ""
+        self._online, self._note = True, self._downloads.note
         pause = POLL_WITH_SOCKET if self._listening else POLL_WITHOUT_SOCKET
         self._refresh_at = now + pause
 

@@ -41,6 +41,7 @@ from seeder.handovers import give_back
 from seeder.library import LibraryItem, load_library, without_old_versions
 from seeder.papers import Papers
 from seeder.playback import Opener
+from seeder.proofs import LogWatch
 from seeder.session import Session, TorrentSnapshot
 from seeder.standing import refresh_library
 from seeder.store import Store
@@ -110,6 +111,7 @@ class Downloads:
         self._clock = clock
         self._only = only
         self._opener = Opener(client.shop, folder, device, client, clock=clock)
+        self._log = LogWatch(client, folder, clock=clock)
         self._failures: dict[str, _Failure] = {}
         self._tracker_asked: dict[str, datetime] = {}
         self._seen_whole: set[str] = set()
@@ -135,6 +137,12 @@ class Downloads:
             thumbprint=self._thumbprint,
             now=self._clock(),
         )
+        self._log.look()
+
+    @property
+    def note(self) -> str:
+        """What the owner should know of the shop; "" where nothing is wrong with it."""
+        return self._log.note
 
     def hurry(self) -> None:
         """Forget the pauses: something has changed."""

@@ -6,8 +6,10 @@ evidence that the shop rewrote its log, and is kept beside it.
 
 from __future__ import annotations
 
-import secrets
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from drm.encoding import from_b64u
 from drm.errors import AuthenticationError, DrmError
 from seeder.client import ShopClient
 from seeder.config import ShopFolder, read_json, write_json
-from seeder.errors import LogRewrittenError, ShopAnswerError, ShopRefusedError
+from seeder.errors import LogRewrittenError, ShopAnswerError, ShopError, ShopRefusedError
 from seeder.shops import Shop
 
-__all__ = ["LicenceProofs", "LogView", "Shown", "check_log", "fetch_proofs", "prove"]
+__all__ = ["LicenceProofs", "LogView", "LogWatch", "Shown", "check_log", "fetch_proofs", "prove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,32 @@ def check_log(client: ShopClient, shop: Shop, folder: ShopFolder) -> LogView:
     return LogView(head, checkpoint, before)
 
 
+class LogWatch:
+    """Looks at the log of a shop once a day, for whoever runs for months."""
+
+    def __init__(
+        self, client: ShopClient, folder: ShopFolder, *, clock: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._folder = folder
+        self._clock = clock
+        self._next = clock()
+        self.note = ""  # the sentence where the log was rewritten
+
+    def look(self) -> None:
+        """Check the log where it is time to; what goes wrong on the way is no news of the log."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + timedelta(days=1)
+        try:
+            check_log(self._client, self._client.shop, self._folder)
+        except LogRewrittenError as error:
+            self.note = str(error)
+        except ShopError:
+            return
+
+
 def _verified(answer: dict[str, Any], latest: str, shop: Shop) -> tuple[Head, Head | None]:
     issuer = shop.ring.certificate(latest)
     head = verify_head(latest, issuer_public=issuer.public)
@@ -159,8 +187,10 @@ def _remembered(file: Path, shop: Shop) -> tuple[str, Head | None]:
 
 
 def _rewritten(folder: ShopFolder, seen: str, shown: str) -> LogRewrittenError:
-    evidence = folder.path / f"log-evidence-{secrets.token_hex(4)}.json"
-    write_json(evidence, {"seen": seen, "shown": shown})
+    name = hashlib.sha256(seen.encode()).hexdigest()[:8]
+    evidence = folder.path / f"log-evidence-{name}.json"
+    if not evidence.exists():  # what was shown first is worth most
+        write_json(evidence, {"seen": seen, "shown": shown})
     return LogRewrittenError(
         "The shop's log is no continuation of the one that this machine saw before: something "
         f"in it was changed or taken out. What was signed both times is kept in {evidence}. "

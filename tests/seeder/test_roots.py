@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import Result
@@ -13,6 +13,7 @@ from drm.encoding import b64u
 from drm.keys import IdentityKey
 from seeder.cli.seat import Seat, connect, open_seat, reach
 from seeder.errors import RootKeyChangedError, ShopAnswerError
+from seeder.proofs import LogWatch
 from seeder.shops import load_shop
 from seeder.stored import is_marked
 from tests.seeder.log_shop import LogShop
@@ -268,6 +269,23 @@ def test_a_rewritten_log_is_noticed_and_the_evidence_kept(
     [evidence] = seat.folder.path.glob("log-evidence-*.json")
     assert json.loads(evidence.read_text())["seen"]
     assert geobuk("proof", "바다").exit_code == 1  # it is not forgotten
+
+
+def test_a_seeder_that_runs_looks_once_a_day(
+    seat: Seat, shop: LogShop, album: FakePackage, own: Own
+) -> None:
+    entered(seat, shop, album, own)
+    now = [datetime(2026, 11, 25, 12, tzinfo=UTC)]
+    with connect(seat) as client:
+        watch = LogWatch(client, seat.folder, clock=lambda: now[0])
+        watch.look()
+        shop.entries[0] = shop.entries[0].replace(b'"at":0', b'"at":9')
+        shop.enter("another")
+        watch.look()
+        assert watch.note == ""
+        now[0] += timedelta(days=1)
+        watch.look()
+        assert "no continuation" in watch.note
 
 
 def test_a_head_that_the_root_did_not_see_is_no_checkpoint(
