@@ -28,7 +28,10 @@ class Command(BaseCommand):
         if options["action"] == "verify":
             self._verify()
         elif options["action"] == "sign":
-            head = auditing.sign_log(now=timezone.now())
+            try:
+                head = auditing.sign_log(now=timezone.now())
+            except MarketplaceError as error:
+                raise CommandError(str(error)) from error
             self.stdout.write("The log is empty." if head is None else head.jws)
         else:
             self._prove(options["licence"])
