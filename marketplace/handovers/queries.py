@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from drm.rights import Rights
@@ -74,8 +75,8 @@ def open_handovers(user: User) -> dict[uuid.UUID, Handover]:
 
 def choices_of(entitlement: Entitlement) -> tuple[Choice, ...]:
     """How `entitlement` may be handed over now, as its seller allowed when it was bought."""
-    active = entitlement.state == Entitlement.State.ACTIVE and not entitlement.on_hold
-    if not active or entitlement.kind == Entitlement.Kind.LOAN:
+    active = licensing.state_of(entitlement, timezone.now()) == Entitlement.State.ACTIVE
+    if not active or entitlement.on_hold or entitlement.kind == Entitlement.Kind.LOAN:
         return ()
     rights = Rights.from_claims(entitlement.rights)
     choices = []

@@ -28,6 +28,7 @@ from marketplace.licensing.issuing import licence_for
 from marketplace.licensing.leases import LeaseRequest, lease_for
 from marketplace.licensing.proving import audit_proofs
 from marketplace.licensing.statuses import signed_device_status, signed_status
+from marketplace.licensing.terms import state_of
 from marketplace.licensing.versions import announce_version
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "sign_log",
     "signed_device_status",
     "signed_status",
+    "state_of",
     "surrender",
     "was_opened",
 ]
