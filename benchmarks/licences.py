@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 from benchmarks.results import Result
@@ -73,7 +74,7 @@ class House:
             package_id="ab" * 32,
         )
 
-    @property
+    @cached_property
     def device(self) -> DeviceKeys:
         """The public keys of the device."""
         return DeviceKeys(identity_public=self.identity.public, sealing_public=self.sealing.public)
