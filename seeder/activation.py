@@ -262,13 +262,12 @@ def _fill(
 def _roots(shop: Shop) -> list[IdentityPublicKey]:
     """The shop's root, and those that it followed: a paper may be older than a new root."""
     roots = [shop.root_public]
-    changes: tuple[str, ...] = getattr(shop, "root_changes", ())
-    for change in changes:
+    for change in shop.root_changes:
         try:
             claims = json.loads(from_b64u(change.split(".")[1]))
             old = IdentityPublicKey.from_jwk(claims["old"])
             # What it says counts where the roots themselves have signed it.
-            if follow_roots(changes, pinned=old) == shop.root_public:
+            if follow_roots(shop.root_changes, pinned=old) == shop.root_public:
                 roots.append(old)
         except (DrmError, ValueError, KeyError, IndexError):
             continue

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
+from drm.issuer import sign_root_acceptance, sign_root_change
 from drm.keys import IdentityKey
 from drm.recovery import RecoveryKey
 from drm.unlock import ActivationSecret
+from seeder.cli import app
 from seeder.cli.seat import Seat, connect
 from seeder.config import Home
 from seeder.kit import read_kit
@@ -270,6 +272,41 @@ def test_a_new_pc_has_the_library_and_what_was_fetched_opens(
     assert (folder / "device.json").stat().st_mode & 0o777 == 0o600
     again = new_pc.recover()
     assert "knows" in last_json(again)["error"]["message"]
+
+
+def test_an_old_paper_opens_under_the_root_that_followed(
+    geobuk: Geobuk, home: Home, seat: Seat, shop: EndingShop, film: FakePackage, tmp_path: Path
+) -> None:
+    code = last_json(geobuk("recovery", "create", "--json"))["code"]
+    old, new = shop.root, IdentityKey.generate()
+    accepted = sign_root_acceptance(new, old_root=old.public, sequence=1)
+    change = sign_root_change(
+        root=old, new_root=new.public, acceptance=accepted, sequence=1, now=shop.now()
+    )
+    shop.root = new
+    shop.document["root_changes"] = [change]
+    kit, typed = tmp_path / "kit.zip", tmp_path / "code.txt"
+    assert geobuk("recovery", "kit", str(kit)).exit_code == 0
+    assert read_kit(kit).shop.root_public == new.public
+    typed.write_text(code)
+    shutil.rmtree(home.root)
+
+    answer = geobuk(
+        "recover", str(kit), "--activation", str(shop.activation(tmp_path / "a.json")),
+        "--code-file", str(typed), "--json",
+    )  # fmt: skip
+
+    assert last_json(answer)["titles"] == [film.title]
+
+
+def test_the_code_may_come_from_the_input(new_pc: _NewPc) -> None:
+    answer = CliRunner().invoke(
+        app, ["recover", str(new_pc.kit), "--activation", str(new_pc.activation)],
+        input=f"{new_pc.code}\n",
+    )  # fmt: skip
+
+    assert answer.exit_code == 0
+    assert "Night Film" in answer.stdout
 
 
 def test_wrong_codes_are_told_apart(new_pc: _NewPc) -> None:

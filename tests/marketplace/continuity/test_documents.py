@@ -20,7 +20,7 @@ from marketplace.continuity.errors import RecoveryKeyError, RecoveryKeyNotFoundE
 from marketplace.continuity.models import UnlockDocument
 from marketplace.continuity.secret import activation_secret
 from marketplace.licensing import services as licensing
-from marketplace.licensing.models import AuditEntry
+from marketplace.licensing.models import AuditEntry, Entitlement
 from marketplace.packaging import services as packaging
 from tests.marketplace.continuity.paper import PAPER, device_of, public_parts, read
 from tests.marketplace.trade import buy, log_in_device, make_person, sell
@@ -91,6 +91,19 @@ def test_only_what_is_owned_for_good_is_named() -> None:
     titles = {grant.title for grant in read(answer.documents[0][1]).grants}
     assert titles == {"mine", "given"}
     assert {purchase.title for purchase in queries.kept_for_good(ada)} == titles
+
+
+def test_what_is_lent_out_stays_its_owners() -> None:
+    # The loan cannot be renewed without the shop: it ends, and the owner has it again.
+    ada, listing = make_person(), sell()
+    buy(ada, listing)
+    Entitlement.objects.update(state="lent")
+
+    answer = services.unlock_documents(
+        user=ada, device=device_of(log_in_device(ada)), now=timezone.now()
+    )
+
+    assert [grant.title for grant in read(answer.documents[0][1]).grants] == [listing.title]
 
 
 def test_asked_again_it_is_the_same_until_something_changes() -> None:
