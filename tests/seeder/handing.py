@@ -14,6 +14,7 @@ from drm.encoding import b64u
 from drm.keys import IdentityKey
 from drm.surrender import sign_surrender_request, verify_surrender
 from tests.seeder.shop import FakePackage, FakeShop
+from tests.seeder.signed_words import asker
 
 __all__ = ["HandingShop"]
 
@@ -43,9 +44,9 @@ class HandingShop(FakeShop):
         return app
 
     async def _handovers(self, request: Request) -> Response:
-        if refusal := self._refusal(request):
+        if refusal := self._refusal(request, proof_is_enough=True):
             return refusal
-        thumbprint = self._owner(request)
+        thumbprint = asker(request.headers["dpop"])
         signer = self.signer or self.issuer
         listed = [
             {
@@ -71,13 +72,13 @@ class HandingShop(FakeShop):
         return JSONResponse({"handovers": listed})
 
     async def _surrender(self, request: Request) -> Response:
-        if refusal := self._refusal(request):
+        if refusal := self._refusal(request, proof_is_enough=True):
             return refusal
         if self.answers and (status := self.answers.pop(0)):
             code = "handover_closed" if status == 409 else "trouble"
             return JSONResponse({"code": code, "message": "A sentence."}, status)
         word = (await request.json())["surrender"]
-        device = self.devices[self._owner(request)]
+        device = self.devices[asker(request.headers["dpop"])]
         said = verify_surrender(word, identity_public=device.identity_public)
         self.words.append(word)
         package, _kind = self.asked.pop(request.path_params["handover"])

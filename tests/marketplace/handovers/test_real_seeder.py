@@ -14,17 +14,17 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from marketplace.accounts import services as accounts
-from marketplace.accounts.models import User
+from marketplace.accounts.models import Device, User
 from marketplace.handovers import services
 from marketplace.handovers.models import Handover
 from seeder.cli.seat import Seat, connect
 from seeder.config import Home, utc_now
-from seeder.errors import LicenceRefusedError
+from seeder.errors import DeviceRemovedError, LicenceRefusedError
 from seeder.handovers import give_back
 from seeder.login import PendingLogin, log_in
 from seeder.standing import refresh_library
 from seeder.store import Store
-from tests.marketplace.handovers.handing import Person, act, begin, own, person
+from tests.marketplace.handovers.handing import act, begin, own, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Machine = Callable[[str, User], Seat]
@@ -157,6 +157,24 @@ def test_a_transfer_and_what_a_copied_folder_keeps(machine: Machine, tmp_path: P
     assert "given its licence back" in refused(desk, package, offline=True)
 
 
+def test_a_removed_device_lets_go_before_it_hears_of_that(machine: Machine) -> None:
+    ada, eve = person("ada"), person("eve")
+    what = own(ada)
+    desk = machine("desk", ada.user)
+    assert play(desk, what.package_id) == b"fLaC"
+    device = Device.objects.get(user=ada.user)
+    accounts.remove_device(user=ada.user, device_id=device.pk, now=timezone.now())
+    made = begin(ada, eve, what, "transfer")
+    page = ada.browser.get(f"/handovers/{made.pk}/").content.decode()
+    assert "removed from your account" in page
+
+    with pytest.raises(DeviceRemovedError):
+        look(desk)
+
+    assert eve.state(what.package_id) == "active"
+    assert not desk.folder.device_file.exists()
+
+
 def test_nobody_is_asked_who_holds_nothing(machine: Machine) -> None:
     ada, eve = person("ada"), person("eve")
     what = own(ada)
@@ -164,4 +182,4 @@ def test_nobody_is_asked_who_holds_nothing(machine: Machine) -> None:
     begin(ada, eve, what, "transfer")
 
     assert look(desk) == 0
-    assert Person(ada.user, ada.browser).state(what.package_id) == "transferred"
+    assert ada.state(what.package_id) == "transferred"
