@@ -98,9 +98,13 @@ def _document(
     user: User, keys: Keys, owned: Sequence[Purchase], secret: ActivationKey, *, now: dt.datetime
 ) -> str:
     basis = _basis(keys, owned, secret.commitment)
-    present = UnlockDocument.objects.filter(user=user, recipient=keys.thumbprint).first()
-    if present is not None and present.basis == basis:
-        return present.jws
+    jws = _present(user, keys, basis)
+    if jws is None:
+        # Asked by two at once, one signs and the other finds it.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        jws = _present(user, keys, basis)
+    if jws is not None:
+        return jws
     document_id = uuid.uuid4()
     jws = _signed(document_id, user, keys, owned, secret, now=now)
     UnlockDocument.objects.update_or_create(
@@ -111,6 +115,11 @@ def _document(
     named = {"unlock": str(document_id), "hash": document_hash(jws)}
     licensing.record_in_log(kind="unlock", body=named, now=now)
     return jws
+
+
+def _present(user: User, keys: Keys, basis: str) -> str | None:
+    rows = UnlockDocument.objects.filter(user=user, recipient=keys.thumbprint, basis=basis)
+    return rows.values_list("jws", flat=True).first()
 
 
 def _signed(

@@ -47,7 +47,8 @@ def register_recovery_key(*, user: User, keys: RecoveryKeys, now: dt.datetime) -
     row.thumbprint = public.identity_public.thumbprint
     # One spelling, so that the same key is seen to be the same.
     row.identity_key = b64u(public.identity_public.to_bytes())
-    present = RecoveryKey.objects.select_for_update().filter(user=user).first()
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    present = RecoveryKey.objects.filter(user=user).first()
     if present is not None and present.sealing_key == row.sealing_key:
         return present
     _forget(user)
@@ -73,7 +74,8 @@ def forget_recovery_key(*, user: User, now: dt.datetime) -> None:
     Documents that were fetched for it stay with whoever has them. Raises
     RecoveryKeyNotFoundError.
     """
-    present = RecoveryKey.objects.select_for_update().filter(user=user).first()
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    present = RecoveryKey.objects.filter(user=user).first()
     if present is None:
         raise RecoveryKeyNotFoundError(str(user.pk))
     _forget(user)

@@ -23,8 +23,9 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 PAPER = RecoveryKey(bytes(range(32)))
 
 
-def public_parts(suite: str = "X25519", **changes: Any) -> RecoveryKeys:
-    paper = PAPER
+def public_parts(
+    suite: str = "X25519", *, paper: RecoveryKey = PAPER, **changes: Any
+) -> RecoveryKeys:
     sealing = paper.sealing(suite).public
     parts: dict[str, Any] = {
         "identity_key": b64u(paper.identity.public.to_bytes()),
