@@ -4,8 +4,6 @@ import uuid
 
 from django.db import models
 
-from marketplace.packaging.models import Package, PackageDraft
-
 __all__ = ["ListingVersion"]
 
 
@@ -22,9 +20,15 @@ class ListingVersion(models.Model):
     )
     number = models.PositiveIntegerField(help_text="1 for the first; as the manifest says.")
     notes = models.TextField(blank=True, help_text="What is new, in the seller's words.")
-    draft = models.OneToOneField(PackageDraft, on_delete=models.PROTECT, related_name="version_of")
+    draft = models.OneToOneField(
+        "packaging.PackageDraft", on_delete=models.PROTECT, related_name="version_of"
+    )
     package = models.OneToOneField(
-        Package, on_delete=models.PROTECT, null=True, blank=True, related_name="version_of"
+        "packaging.Package",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="version_of",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True, blank=True)
