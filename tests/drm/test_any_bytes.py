@@ -18,9 +18,12 @@ from drm.keys import IdentityPublicKey, SealingPublicKey
 from drm.licence import peek_licence
 from drm.manifest import read_manifest
 from drm.proof import verify_proof
+from drm.recovery import RecoveryKey
+from drm.shares import read_share
 from drm.signed import key_hint
 from drm.status import verify_status
 from drm.stream import open_reader
+from drm.unlock import read_activation, read_unlock
 from tests.drm.house import ISSUER, KEY, NOW
 
 PUBLIC = ISSUER.public
@@ -32,6 +35,9 @@ READERS: dict[str, Callable[[str], object]] = {
     ),
     "issuer": lambda text: verify_issuer_certificate(text, root_public=PUBLIC),
     "proof": lambda text: verify_proof(text, method="GET", url="http://a/", now=NOW),
+    "unlock": lambda text: read_unlock(text, issuer_public=PUBLIC),
+    "share": lambda text: read_share(text, signer_public=PUBLIC),
+    "recovery code": RecoveryKey.from_code,
     "kid": key_hint,
 }
 parts = st.binary(max_size=40).map(b64u) | st.text(max_size=20)
@@ -71,6 +77,8 @@ def test_values(data: bytes) -> None:
         parse_object(data)
     with contextlib.suppress(DrmError):
         from_b64u(data.decode("latin-1"))
+    with contextlib.suppress(DrmError):
+        read_activation(data)
     with contextlib.suppress(DrmError):
         IdentityPublicKey(data)
     with contextlib.suppress(DrmError):
