@@ -15,6 +15,8 @@ from marketplace.catalog.errors import (
     TagNotFoundError,
 )
 from marketplace.catalog.models import Category, Listing, Tag
+from marketplace.catalog.offers import promises, withdrawal
+from marketplace.catalog.terms import rights_of
 from marketplace.catalog.versions import (
     own_version,
     version_by_id,
@@ -33,11 +35,14 @@ __all__ = [
     "own_listing",
     "own_version",
     "preparing",
+    "promises",
+    "rights_of",
     "search",
     "tag",
     "version_by_id",
     "versions_in_the_making",
     "versions_of",
+    "withdrawal",
 ]
 
 MAX_WORDS = 8

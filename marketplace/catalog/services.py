@@ -21,7 +21,7 @@ from marketplace.catalog.errors import (
 )
 from marketplace.catalog.locking import lock, lock_own
 from marketplace.catalog.models import Listing, Tag
-from marketplace.catalog.terms import set_terms
+from marketplace.catalog.terms import LIMITS, check_terms, set_terms
 from marketplace.catalog.types import ListingDetails
 from marketplace.catalog.versions import (
     begin_version,
@@ -35,11 +35,13 @@ from marketplace.core.text import clean_line, clean_text, search_form
 from marketplace.packaging import services as packaging
 
 __all__ = [
+    "LIMITS",
     "MAX_TAGS",
     "TAG_LENGTH",
     "back_to_draft",
     "begin_version",
     "check_price",
+    "check_terms",
     "create_listing",
     "drop_version",
     "publish_version",

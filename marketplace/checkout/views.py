@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts.types import User
-from marketplace.catalog.offers import promises, withdrawal
+from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services
 from marketplace.checkout.access import person

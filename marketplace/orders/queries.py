@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from marketplace.accounts.types import User
-from marketplace.catalog.terms import rights_of
+from marketplace.catalog.queries import rights_of
 from marketplace.catalog.types import Listing
 from marketplace.orders.errors import OrderNotFoundError
 from marketplace.orders.models import Order

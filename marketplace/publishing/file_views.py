@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog.errors import ListingNotReadyError
-from marketplace.catalog.offers import promises, withdrawal
+from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.packaging import queries as packaging_queries
 from marketplace.packaging import services as packaging

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.catalog.errors import TermsError
-from marketplace.catalog.terms import LIMITS, check_terms
+from marketplace.catalog.services import LIMITS, check_terms
 from marketplace.catalog.types import Listing, SaleTerms
 
 __all__ = ["RightsForm", "VersionForm"]
