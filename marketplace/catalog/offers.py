@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from marketplace.catalog.models import Listing
+from marketplace.catalog.terms import HARD_CAP
 
 __all__ = ["Promise", "promises", "withdrawal"]
 
@@ -63,13 +64,13 @@ def _of_a_rental(listing: Listing) -> Iterator[Promise]:
     hours, days = listing.rental_hours or 0, listing.start_days or 0
     yield Promise(
         ngettext(
-            "You rent it: it plays for %(hours)d hour from your first play on, on all devices"
-            " of your account together. What you began in that time plays to its end.",
-            "You rent it: it plays for %(hours)d hours from your first play on, on all devices"
-            " of your account together. What you began in that time plays to its end.",
+            "You rent it: it plays for %(hours)d hour from your first play on, on all devices of"
+            " your account together. A play that you began in that time may take %(more)d hours more.",
+            "You rent it: it plays for %(hours)d hours from your first play on, on all devices of"
+            " your account together. A play that you began in that time may take %(more)d hours more.",
             hours,
         )
-        % {"hours": hours}
+        % {"hours": hours, "more": _hours(HARD_CAP)}
     )
     yield Promise(
         ngettext(

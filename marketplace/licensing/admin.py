@@ -38,8 +38,8 @@ class EventInline(_ReadOnly, TabularInline):
 
 @admin.register(Entitlement)
 class EntitlementAdmin(_ReadOnly, ModelAdmin):
-    list_display = ["listing", "user", "state", "rights", "created_at"]
-    list_filter = ["state"]
+    list_display = ["listing", "user", "kind", "state", "rights", "created_at", "expires_at"]
+    list_filter = ["kind", "state"]
     search_fields = ["user__email", "listing__title", "order_id", "package__id"]
     list_select_related = ["listing", "user"]
     inlines = [EventInline]
