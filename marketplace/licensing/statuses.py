@@ -14,7 +14,7 @@ from marketplace.accounts.types import Device
 from marketplace.licensing.errors import LicenceNotFoundError
 from marketplace.licensing.granting import milliseconds
 from marketplace.licensing.models import Entitlement, Licence
-from marketplace.licensing.terms import is_over
+from marketplace.licensing.terms import is_surely_over
 from marketplace.packaging import services as packaging
 
 __all__ = ["signed_device_status", "signed_status"]
@@ -61,7 +61,7 @@ def _word_on(licence: Licence, now: dt.datetime) -> _Word:
         case _State.RETURNED:
             message = _("You have given this back to its owner.")
             return _Word(message, changed, sequence, "returned", "returned")
-    if is_over(entitlement, now):
+    if is_surely_over(entitlement, now):
         # No event tells of it: the time alone has passed.
         ended = entitlement.expires_at or changed
         message = _over_message(entitlement)

@@ -12,7 +12,7 @@ from drm.rights import Rights
 from marketplace.licensing.errors import HandingOverError
 from marketplace.licensing.models import Entitlement
 
-__all__ = ["is_over", "living", "require_free", "rights_of", "state_of"]
+__all__ = ["is_over", "is_surely_over", "living", "require_free", "rights_of", "state_of"]
 
 
 def rights_of(entitlement: Entitlement) -> Rights:
@@ -39,6 +39,20 @@ def is_over(entitlement: Entitlement, now: dt.datetime) -> bool:
         return True
     most = rights_of(entitlement).play_count
     return most is not None and entitlement.plays_used >= most
+
+
+def is_surely_over(entitlement: Entitlement, now: dt.datetime) -> bool:
+    """Whether it is over whatever a device has still to tell.
+
+    A play that began in time may be told after the last moment to begin, by a device that was
+    offline; so until its window would be over, too, nothing is signed away.
+    """
+    window = rights_of(entitlement).play_window
+    waits = window is not None and entitlement.first_play_at is None
+    latest = entitlement.expires_at
+    if waits and latest is not None and now < latest:
+        return False
+    return is_over(entitlement, now)
 
 
 def state_of(entitlement: Entitlement, now: dt.datetime) -> str:
