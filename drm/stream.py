@@ -216,8 +216,7 @@ class StreamReader(io.RawIOBase):
         end = min(self._size, offset + size)
         parts: list[bytes | memoryview] = []
         while offset < end:
-            index = (offset + HEADER_SIZE) // PAYLOAD_SIZE
-            skip = (offset + HEADER_SIZE) % PAYLOAD_SIZE - (HEADER_SIZE if index == 0 else 0)
+            index, skip, _room = self._place(offset)
             segment = self._segment(index)
             part = memoryview(segment)[skip : skip + end - offset]
             parts.append(part)
@@ -229,10 +228,29 @@ class StreamReader(io.RawIOBase):
         if self.closed:
             raise ValueError("the reader is closed")
         view = memoryview(buffer).cast("B")
-        data = self.read_at(self._position, len(view))
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        view = view[: max(0, self._size - self._position)]
+        try:
+            self._fill(view)
+        except AuthenticationError:
+            # All or nothing: neither what was changed nor what came before it leaves here.
+            view[:] = bytes(len(view))
+            raise
+        self._position += len(view)
+        return len(view)
+
+    def _fill(self, view: memoryview) -> None:
+        """Write the plain bytes from the position on into `view`."""
+        done = 0
+        while done < len(view):
+            index, skip, room = self._place(self._position + done)
+            if skip == 0 and room <= len(view) - done:
+                # A whole segment goes straight to where it is wanted.
+                self._segment_into(index, view[done : done + room])
+                done += room
+                continue
+            part = memoryview(self._segment(index))[skip : skip + len(view) - done]
+            view[done : done + len(part)] = part
+            done += len(part)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Move the position, as `io.RawIOBase.seek` does."""
@@ -257,19 +275,23 @@ class StreamReader(io.RawIOBase):
     def __repr__(self) -> str:
         return f"<StreamReader of {self._size} bytes>"
 
+    def _place(self, offset: int) -> tuple[int, int, int]:
+        """The segment of a plain offset, how far into it that is, and its plain size."""
+        index, skip = divmod(offset + HEADER_SIZE, PAYLOAD_SIZE)
+        begin = HEADER_SIZE if index == 0 else 0
+        end = min(PAYLOAD_SIZE, self._size + HEADER_SIZE - index * PAYLOAD_SIZE)
+        return index, skip - begin, end - begin
+
     def _segment(self, index: int) -> bytes:
         with self._lock:
             cached = self._cache.get(index)
             if cached is not None:
                 self._cache.move_to_end(index)
                 return cached
-            start = index * SEGMENT_SIZE + (HEADER_SIZE if index == 0 else 0)
-            end = min((index + 1) * SEGMENT_SIZE, self._cipher_size)
-            sealed = self._fetch(start, end - start)
+            sealed = self._sealed(index)
         # Outside the lock, so that two threads use two cores.
         try:
-            nonce = _nonce(self._prefix, index, last=index == self._last)
-            plain = self._cipher.decrypt(nonce, sealed, None)
+            plain = self._cipher.decrypt(self._nonce(index), sealed, None)
         except InvalidTag as error:
             raise AuthenticationError(_CHANGED) from error
         with self._lock:
@@ -277,6 +299,27 @@ class StreamReader(io.RawIOBase):
             while len(self._cache) > CACHED_SEGMENTS:
                 self._cache.popitem(last=False)
         return plain
+
+    def _segment_into(self, index: int, target: memoryview) -> None:
+        """Open a segment into `target`. Where this raises, what that holds is not to be used."""
+        with self._lock:
+            cached = self._cache.get(index)
+            sealed = b"" if cached is not None else self._sealed(index)
+        if cached is not None:
+            target[:] = cached
+            return
+        try:
+            self._cipher.decrypt_into(self._nonce(index), sealed, None, target)
+        except InvalidTag as error:
+            raise AuthenticationError(_CHANGED) from error
+
+    def _sealed(self, index: int) -> bytes:
+        """The ciphertext of a segment; the caller holds the lock of the source."""
+        start = index * SEGMENT_SIZE + (HEADER_SIZE if index == 0 else 0)
+        return self._fetch(start, min((index + 1) * SEGMENT_SIZE, self._cipher_size) - start)
+
+    def _nonce(self, index: int) -> bytes:
+        return _nonce(self._prefix, index, last=index == self._last)
 
     def _fetch(self, start: int, size: int) -> bytes:
         self._source.seek(start)
