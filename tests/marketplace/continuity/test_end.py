@@ -11,12 +11,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from drm.encoding import b64u
+from drm.encoding import b64u, from_b64u
 from drm.issuer import find_issuer
 from drm.keys import IdentityPublicKey
 from drm.shares import combine
 from drm.unlock import read_activation
 from marketplace.continuity import queries
+from marketplace.continuity.checks import trustees_hold_shares
 from marketplace.continuity.models import ActivationKey, ShareSet
 from marketplace.continuity.secret import activation_secret
 from marketplace.licensing.models import AuditEntry
@@ -58,8 +59,6 @@ def test_three_of_five_trustees_have_the_secret_and_the_shop_keeps_no_share(
 
 
 def packaging_root() -> bytes:
-    from drm.encoding import from_b64u
-
     return from_b64u(packaging.shop_document_keys()[0])
 
 
@@ -81,6 +80,15 @@ def test_no_share_is_written_over(tmp_path: Path) -> None:
         _prepared(tmp_path / "shares")
 
     assert ShareSet.objects.count() == 1
+
+
+def test_a_shop_without_trustees_is_warned(tmp_path: Path) -> None:
+    [warning] = trustees_hold_shares()
+    assert warning.id == "geobuk.W004"
+
+    _prepared(tmp_path / "shares")
+
+    assert trustees_hold_shares() == []
 
 
 def test_the_activation_asks_for_the_shops_name(
