@@ -20,7 +20,7 @@ from tests.e2e.house import ROOT, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-TITLES = ["거북의 바다", "바다의 노래", "거북이의 여행", "먹 붓 24종"]
+TITLES = ["거북의 바다", "거북의 바다 (대여)", "바다의 노래", "거북이의 여행", "먹 붓 24종"]
 
 
 def _free_ports(count: int) -> int:
