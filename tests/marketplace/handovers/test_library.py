@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from marketplace.handovers.models import Handover
+from marketplace.licensing import services as licensing
 from marketplace.publishing.worker import JobWorker
 from tests.marketplace.handovers.handing import Person, act, begin, offer, own, person
 from tests.marketplace.trade import buy, sell
@@ -50,6 +51,20 @@ def test_the_page_says_how_it_stands() -> None:
     assert "Lend it or pass it on" in page(ada)
     begin(ada, person("bob"), what, "transfer")
     assert "It belongs to somebody else now" in page(ada)
+
+
+def test_a_refund_is_told_to_whoever_has_it_by_then() -> None:
+    ada, eve = person("ada"), person("eve")
+    what = own(ada)
+    begin(ada, eve, what, "transfer")
+    assert what.order_id is not None
+    licensing.revoke(order_id=what.order_id, cause="refund:1", now=timezone.now())
+
+    given, received = page(ada), page(eve)
+
+    assert "It belongs to somebody else now" in given
+    assert "The money went back to whoever had bought it on" in received
+    assert "Your money" not in received
 
 
 @pytest.mark.django_db(transaction=True)
