@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -105,7 +106,7 @@ def _page(
 ) -> HttpResponse:
     listing = catalog_queries.own_listing(listing_id, seller)
     made = catalog_queries.own_version(listing_id, seller)
-    context = {
+    context: dict[str, Any] = {
         "listing": listing,
         "made": made,
         "versions": catalog_queries.versions_of(listing_id),
