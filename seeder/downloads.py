@@ -45,6 +45,7 @@ from seeder.proofs import LogWatch
 from seeder.session import Session, TorrentSnapshot
 from seeder.standing import refresh_library
 from seeder.store import Store
+from seeder.stored import mark_held
 from seeder.torrents import read_metainfo
 from seeder.unlocking import keep_unlock_fresh
 
@@ -130,6 +131,9 @@ class Downloads:
         self.items = refresh_library(
             self._client, self._folder, thumbprint=self._thumbprint, now=self._clock()
         )
+        for item in self.items:
+            papers = self.papers(item.package)
+            mark_held(papers, self._client.shop, identity=self._device.identity, now=self._clock())
         keep_unlock_fresh(
             self._client,
             self._folder,

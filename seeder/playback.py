@@ -195,8 +195,8 @@ class Opener:
         word = self._confirm(papers, claims)
         if word is None and revoked is not None:
             raise LicenceRefusedError(revoked, code="revoked")
-        papers.keep_licence(jws)
         mark_stored(jws, papers, identity=self._device.identity)
+        papers.keep_licence(jws)
         return jws, word
 
     def _open_with_lease(

@@ -6,7 +6,7 @@ a key that only this device has, made when the licence was believed. A proof out
 checkpoint of the shop's log, where one was fetched, lies there too, and vouches as well.
 
     licences/<thumbprint>.jws      the licence
-    licences/<thumbprint>.stored   the mark
+    licences/<thumbprint>.stored   its mark, and below it that of the one before
     licences/<thumbprint>.proof    the proof
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +30,14 @@ from seeder.proofs import fetch_proofs
 from seeder.shops import Shop
 from seeder.trust import judged_licence
 
-__all__ = ["believe_held", "believe_new", "is_marked", "keep_proof", "mark_stored"]
+__all__ = [
+    "believe_held",
+    "believe_new",
+    "is_marked",
+    "keep_proof",
+    "mark_held",
+    "mark_stored",
+]
 
 CONTEXT = b"geobuk stored licence v1"
 
@@ -73,17 +81,36 @@ def believe_new(
 
 
 def mark_stored(jws: str, papers: Papers, *, identity: IdentityKey) -> None:
-    """Note that this licence was believed and lies here."""
-    write_private(_mark_file(papers), _mark(jws, papers, identity).encode())
+    """Note that this licence was believed, before it is kept.
+
+    Whoever is cut short in between has a mark too many, and never a licence that nothing
+    vouches for once its issuer is retired: the mark of the one before stays for that.
+    """
+    mark = _mark(jws, papers, identity).encode()
+    before = [one for one in _marks(papers) if one != mark]
+    write_private(_mark_file(papers), b"\n".join((mark, *before[:1])))
+
+
+def mark_held(papers: Papers, shop: Shop, *, identity: IdentityKey, now: datetime) -> None:
+    """Mark a licence that lies here from a time before there were marks, where it is believed."""
+    jws = papers.licence()
+    if jws is not None and not is_marked(jws, papers, identity=identity):
+        with suppress(DrmError):
+            believe_held(jws, papers, shop, identity=identity, now=now)
 
 
 def is_marked(jws: str, papers: Papers, *, identity: IdentityKey) -> bool:
     """Whether this device noted that this very licence lay here. A torn mark is none."""
+    mark = _mark(jws, papers, identity).encode()
+    return any(hmac.compare_digest(found, mark) for found in _marks(papers))
+
+
+def _marks(papers: Papers) -> list[bytes]:
+    """The marks in the file, the newest first."""
     try:
-        found = _mark_file(papers).read_bytes()
+        return _mark_file(papers).read_bytes().split(b"\n")
     except FileNotFoundError:
-        return False
-    return hmac.compare_digest(found, _mark(jws, papers, identity).encode())
+        return []
 
 
 def keep_proof(proof: LogProof, papers: Papers) -> None:

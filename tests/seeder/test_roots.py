@@ -15,7 +15,7 @@ from seeder.cli.seat import Seat, connect, open_seat, reach
 from seeder.errors import RootKeyChangedError, ShopAnswerError
 from seeder.proofs import LogWatch
 from seeder.shops import load_shop
-from seeder.stored import is_marked
+from seeder.stored import is_marked, mark_stored
 from tests.seeder.log_shop import LogShop
 from tests.seeder.shop import FakePackage, Running
 from tests.seeder.test_playback import Own, open_it, refusal
@@ -174,6 +174,49 @@ def test_a_licence_from_before_there_were_marks_is_marked_while_its_issuer_is_at
     seat.papers(album.id).licence_file.with_suffix(".stored").unlink()
 
     open_it(seat, shop, album, online=False)
+    shop.roll_over()
+    open_it(refreshed(seat), shop, album, online=False)
+
+
+def test_a_licence_never_lies_here_without_its_mark(
+    seat: Seat, shop: LogShop, album: FakePackage, own: Own
+) -> None:
+    # Given a disk that takes no mark: whoever is cut short there would have a licence that
+    # opens nothing once the shop is dead and its issuer's time is over.
+    own(album)
+    papers = seat.papers(album.id)
+    mark = papers.licence_file.with_suffix(".stored")
+    mark.mkdir(parents=True)
+
+    with pytest.raises(OSError):
+        open_it(seat, shop, album)
+
+    assert papers.licence() is None
+
+
+def test_the_mark_of_the_licence_before_stays_until_the_next_one_lies_here(
+    seat: Seat, shop: LogShop, album: FakePackage, own: Own
+) -> None:
+    open_it(seat, shop, own(album))
+    papers, identity = seat.papers(album.id), seat.device.identity
+    jws = papers.licence() or ""
+
+    mark_stored(jws + "x", papers, identity=identity)
+
+    assert is_marked(jws, papers, identity=identity)
+    assert is_marked(jws + "x", papers, identity=identity)
+    mark_stored(jws + "y", papers, identity=identity)
+    assert not is_marked(jws, papers, identity=identity)
+
+
+def test_a_sync_marks_what_was_never_opened_since_there_are_marks(
+    seat: Seat, shop: LogShop, album: FakePackage, own: Own, geobuk: Geobuk
+) -> None:
+    open_it(seat, shop, own(album))
+    seat.papers(album.id).licence_file.with_suffix(".stored").unlink()
+
+    assert geobuk("sync").exit_code == 0
+
     shop.roll_over()
     open_it(refreshed(seat), shop, album, online=False)
 
