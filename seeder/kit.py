@@ -135,7 +135,7 @@ def _read(archive: zipfile.ZipFile) -> Kit:
         ) from error
     jws = _bytes(archive, "unlock.jws", MAX_DOCUMENT_SIZE)
     try:
-        unlock = certified_unlock(jws, shop)
+        unlock = certified_unlock(jws, shop, now=None)
     except DrmError as error:
         raise RecoveryError(
             "The unlock document in the kit is not one that its shop signed. "

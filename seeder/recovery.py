@@ -42,7 +42,7 @@ def create_recovery_key(
     Raises RecoveryError where the account has one and `replace` is off, TargetError where
     `out` is there already, ShopError; then no key is registered and no sheet left behind.
     """
-    fetch_unlock(client, folder, thumbprint=thumbprint)
+    fetch_unlock(client, folder, thumbprint=thumbprint, now=now)
     if UnlockPapers(folder).recovery_file.exists() and not replace:
         raise RecoveryError(
             "Your account has a recovery key already. To make a new one in its place, add "
@@ -59,7 +59,7 @@ def create_recovery_key(
             out.unlink(missing_ok=True)
         raise
     UnlockPapers(folder).recovery_file.unlink(missing_ok=True)
-    fetch_unlock(client, folder, thumbprint=thumbprint)
+    fetch_unlock(client, folder, thumbprint=thumbprint, now=now)
     return NewRecoveryKey(code, recipient)
 
 

@@ -128,15 +128,16 @@ def certified_surrender_request(
     return request
 
 
-def certified_unlock(jws: str | bytes, shop: Shop) -> Unlock:
+def certified_unlock(jws: str | bytes, shop: Shop, *, now: datetime | None) -> Unlock:
     """Read an unlock document that an issuer signed while its certificate was valid.
 
-    A retired issuer's counts too: who forged one would need the content keys to begin with.
-    Raises drm's AuthenticationError or FormatError.
+    `now` is None for one that was kept when it came, or lies in a kit: a retired issuer's
+    counts then, and a forged one opens nothing. One that has just come must not take the
+    place of what is kept, so there it does not. Raises drm's errors.
     """
     issuer = _issuer(jws, shop)
     unlock = read_unlock(jws, issuer_public=issuer.public)
-    issuer.require_issued_within(unlock.issued_at)
+    _require_fresh(jws, shop, unlock.issued_at, now=now)
     return unlock
 
 
@@ -153,7 +154,9 @@ def _issuer(document: str | bytes, shop: Shop) -> IssuerCertificate:
     return shop.ring.certificate(document)
 
 
-def _require_fresh(jws: str, shop: Shop, issued_at: datetime, *, now: datetime | None) -> None:
+def _require_fresh(
+    jws: str | bytes, shop: Shop, issued_at: datetime, *, now: datetime | None
+) -> None:
     """Refuse what a retired issuer is said to have signed just now; `now` is None for what
     was believed before. Raises AuthenticationError, OnlineNeededError (retired_issuer)."""
     judge(

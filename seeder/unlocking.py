@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -78,33 +79,41 @@ def activated(folder: ShopFolder, shop: Shop, *, thumbprint: str) -> Activated |
     return Activated(activation, unlock)
 
 
-def fetch_unlock(client: ShopClient, folder: ShopFolder, *, thumbprint: str) -> Unlock:
+def fetch_unlock(
+    client: ShopClient, folder: ShopFolder, *, thumbprint: str, now: datetime
+) -> Unlock:
     """Fetch and keep the unlock documents of this device and of the recovery key.
 
     Raises ShopError, RecoveryError where the shop's answer holds none that it signed.
     """
-    answer = client.ask("GET", "/unlock")
-    papers, found = UnlockPapers(folder), None
-    entries = answer.get("documents")
-    for entry in entries if isinstance(entries, list) else ():
-        jws = entry.get("unlock") if isinstance(entry, dict) else None
-        if not isinstance(jws, str):
-            continue
-        try:
-            unlock = certified_unlock(jws, client.shop)
-        except DrmError:
-            continue
-        if unlock.recipient == thumbprint:
-            found = unlock
-            _keep(papers.device_file, jws, unlock, client.shop)
-        else:
-            _keep(papers.recovery_file, jws, unlock, client.shop)
+    papers, told = UnlockPapers(folder), _told(client, folder, now=now)
+    found = next((one for one in told if one[1].recipient == thumbprint), None)
     if found is None:
         raise RecoveryError(
             "The shop gave no unlock document for this device that its keys signed. "
             "Try again later, and tell the shop if it stays so."
         )
-    return found
+    _keep(papers.device_file, *found, client.shop)
+    for jws, unlock in told:
+        # Whoever answers in the shop's place may show another buyer's, which is genuine too.
+        if unlock.recipient != thumbprint and unlock.subject == found[1].subject:
+            _keep(papers.recovery_file, jws, unlock, client.shop)
+    return found[1]
+
+
+def _told(client: ShopClient, folder: ShopFolder, *, now: datetime) -> list[tuple[str, Unlock]]:
+    """What the shop shows, each as it came and as it reads, where its keys signed it."""
+    entries = client.ask("GET", "/unlock").get("documents")
+    papers = UnlockPapers(folder)
+    kept = {_bytes(papers.device_file), _bytes(papers.recovery_file)}
+    told = []
+    for entry in entries if isinstance(entries, list) else ():
+        jws = entry.get("unlock") if isinstance(entry, dict) else None
+        if isinstance(jws, str):
+            is_kept = jws.encode("utf-8", "replace") in kept
+            with suppress(DrmError):
+                told.append((jws, certified_unlock(jws, client.shop, now=None if is_kept else now)))
+    return told
 
 
 def keep_unlock_fresh(
@@ -126,7 +135,7 @@ def keep_unlock_fresh(
     if asked.get("about") == about and _is_recent(asked.get("at"), now):
         return
     try:
-        fetch_unlock(client, folder, thumbprint=thumbprint)
+        fetch_unlock(client, folder, thumbprint=thumbprint, now=now)
     except (ShopRefusedError, ShopAnswerError, ShopUnreachableError, RecoveryError):
         return
     write_json(asked_file, {"about": about, "at": now.isoformat()})
@@ -142,13 +151,24 @@ def _is_recent(at: object, now: datetime) -> bool:
 def _keep(path: Path, jws: str, unlock: Unlock, shop: Shop) -> None:
     """Keep a document, unless a newer one is here: an old answer must not bring back less."""
     held = _read(path, shop)
-    newer = held is None or held.recipient != unlock.recipient
-    if newer or (held is not None and unlock.issued_at >= held.issued_at):
+    if held is not None and (held.recipient == unlock.recipient or held.subject == unlock.subject):
+        newest = unlock.issued_at >= held.issued_at
+    else:
+        newest = True
+    if newest:
         write_private(path, jws.encode())
 
 
 def _read(path: Path, shop: Shop) -> Unlock | None:
+    data = _bytes(path)
     try:
-        return certified_unlock(path.read_bytes(), shop)
-    except (OSError, DrmError):
+        return None if data is None else certified_unlock(data, shop, now=None)
+    except DrmError:
+        return None
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
         return None

@@ -17,7 +17,7 @@ from drm.errors import DrmError
 from drm.keys import IdentityPublicKey, SealingPublicKey, verify_sealing_key
 from drm.licence import DeviceKeys
 from drm.rights import Rights
-from drm.signed import document_hash
+from drm.signed import document_hash, key_hint
 from drm.unlock import ActivationSecret, UnlockGrant, sign_unlock
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import Device, User
@@ -68,8 +68,8 @@ def kept_for_good(user: User) -> list[Purchase]:
 def unlock_documents(*, user: User, device: Device, now: dt.datetime) -> UnlockAnswer:
     """The unlock documents of `device`, and of the account's recovery key where it has one.
 
-    Asked again, the same bytes, unless what `user` owns or a key has changed. Raises accounts'
-    DeviceNotFoundError where the device is removed, packaging's CustodyError.
+    Asked again, the same bytes, unless what `user` owns, a key or the issuer has changed.
+    Raises accounts' DeviceNotFoundError where the device is removed, packaging's CustodyError.
     """
     active = accounts.device(user, device.pk)
     secret = activation_key(now=now)
@@ -98,11 +98,11 @@ def _document(
     user: User, keys: Keys, owned: Sequence[Purchase], secret: ActivationKey, *, now: dt.datetime
 ) -> str:
     basis = _basis(keys, owned, secret.commitment)
-    jws = _present(user, keys, basis)
+    jws = _present(user, keys, basis, now=now)
     if jws is None:
         # Asked by two at once, one signs and the other finds it.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
-        jws = _present(user, keys, basis)
+        jws = _present(user, keys, basis, now=now)
     if jws is not None:
         return jws
     document_id = uuid.uuid4()
@@ -117,9 +117,11 @@ def _document(
     return jws
 
 
-def _present(user: User, keys: Keys, basis: str) -> str | None:
+def _present(user: User, keys: Keys, basis: str, *, now: dt.datetime) -> str | None:
     rows = UnlockDocument.objects.filter(user=user, recipient=keys.thumbprint, basis=basis)
-    return rows.values_list("jws", flat=True).first()
+    jws = rows.values_list("jws", flat=True).first()
+    # One by a retired issuer would be new to a device that has not kept it, and not believed.
+    return None if jws and packaging.is_replaced(key_hint(jws), now=now) else jws
 
 
 def _signed(

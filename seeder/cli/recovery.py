@@ -78,13 +78,14 @@ def _kit(
     """Write the recovery kit. Renew it after you buy; without the key on paper it opens nothing."""
     with reporting(as_json):
         from seeder.cli.seat import open_seat, reach
+        from seeder.config import utc_now
         from seeder.kit import write_kit
         from seeder.unlocking import fetch_unlock
 
         seat = open_seat(shop)
         with reach(seat) as client:
             if client is not None:
-                fetch_unlock(client, seat.folder, thumbprint=seat.device.thumbprint)
+                fetch_unlock(client, seat.folder, thumbprint=seat.device.thumbprint, now=utc_now())
             titles = write_kit(
                 path,
                 shop=client.shop if client is not None else seat.shop,

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from drm.errors import AuthenticationError
 from drm.rights import LeaseTerms, Rights
+from drm.signed import key_hint
 from drm.unlock import ActivationSecret, open_unlock
 from marketplace.accounts import services as accounts
 from marketplace.accounts.errors import DeviceNotFoundError
@@ -22,6 +23,7 @@ from marketplace.continuity.secret import activation_secret
 from marketplace.licensing import services as licensing
 from marketplace.licensing.models import AuditEntry, Entitlement
 from marketplace.packaging import services as packaging
+from marketplace.packaging.signing import LIFETIME
 from tests.marketplace.continuity.paper import PAPER, device_of, public_parts, read
 from tests.marketplace.trade import buy, log_in_device, make_person, sell
 
@@ -215,3 +217,20 @@ def test_every_document_stands_in_the_audit_log() -> None:
         PAPER.identity.public.thumbprint
         in AuditEntry.objects.get(body__contains='"recovery_key"').body
     )
+
+
+def test_a_document_by_a_retired_issuer_is_signed_anew() -> None:
+    # A device does not believe what it has not kept and a retired issuer has signed.
+    ada = make_person()
+    buy(ada, sell())
+    device = device_of(log_in_device(ada))
+    [(_name, before)] = services.unlock_documents(
+        user=ada, device=device, now=timezone.now()
+    ).documents
+
+    later = timezone.now() + LIFETIME + dt.timedelta(days=1)
+    [(_name, after)] = services.unlock_documents(user=ada, device=device, now=later).documents
+
+    assert key_hint(after) != key_hint(before)
+    again = services.unlock_documents(user=ada, device=device, now=later)
+    assert again.documents[0][1] == after
