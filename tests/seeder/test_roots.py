@@ -188,7 +188,7 @@ def test_a_licence_never_lies_here_without_its_mark(
     mark = papers.licence_file.with_suffix(".stored")
     mark.mkdir(parents=True)
 
-    with pytest.raises(OSError):
+    with pytest.raises(IsADirectoryError):
         open_it(seat, shop, album)
 
     assert papers.licence() is None
