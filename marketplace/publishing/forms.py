@@ -13,6 +13,9 @@ __all__ = ["RightsForm", "VersionForm"]
 
 PLAY, SAVE, RENT = "play", "save", "rent"
 
+_RENTAL = ("rental_hours", "start_days", "plays")
+_FOR_GOOD = ("lend_days", "transferable")
+
 
 class RightsForm(forms.Form):
     """What buyers get: to play, to save or to rent; and what they may pass on."""
@@ -69,9 +72,16 @@ class RightsForm(forms.Form):
 
     def __init__(self, data: Any = None, *, listing: Listing) -> None:
         super().__init__(data, initial=_initial(listing))
+        for name, most in LIMITS.items():
+            sentence = _("Choose from 1 to %(most)d.") % {"most": most}
+            self.fields[name].error_messages.update(min_value=sentence, max_value=sentence)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        # What the choice above hides is not asked for: what was left in it must not stop this.
+        for name in _FOR_GOOD if cleaned.get("rights") == RENT else _RENTAL:
+            self.errors.pop(name, None)
+            cleaned[name] = None
         if not self.errors:
             try:
                 check_terms(self.terms)
@@ -81,17 +91,17 @@ class RightsForm(forms.Form):
 
     @property
     def terms(self) -> SaleTerms:
-        """What the valid form says. The fields of a rental count for one alone."""
+        """What the valid form says."""
         cleaned = self.cleaned_data
         rental = cleaned["rights"] == RENT
         return SaleTerms(
             may_save=cleaned["rights"] == SAVE,
             # A rental without hours is none: 0 is refused at the field, and not passed over.
             rental_hours=(cleaned["rental_hours"] or 0) if rental else None,
-            start_days=cleaned["start_days"] if rental else None,
-            plays=cleaned["plays"] if rental else None,
-            lend_days=None if rental else cleaned["lend_days"],
-            transferable=not rental and cleaned["transferable"],
+            start_days=cleaned["start_days"],
+            plays=cleaned["plays"],
+            lend_days=cleaned["lend_days"],
+            transferable=bool(cleaned["transferable"]),
             giftable=cleaned["giftable"],
         )
 

@@ -36,6 +36,8 @@ def _form(**data: str) -> RightsForm:
         (RENT | {"giftable": "on"}, SaleTerms(rental_hours=48, start_days=30, giftable=True)),
         # What is put away on the page counts for nothing, whatever stands in it.
         (RENT | {"rights": "play", "plays": "3"}, SaleTerms()),
+        (RENT | {"rights": "play", "rental_hours": "0", "plays": "many"}, SaleTerms()),
+        (RENT | {"lend_days": "5000"}, SaleTerms(rental_hours=48, start_days=30)),
         (
             RENT | {"lend_days": "7", "transferable": "on"},
             SaleTerms(rental_hours=48, start_days=30),
@@ -71,6 +73,13 @@ def test_what_cannot_be_offered_is_said_at_its_field(data: dict[str, str], field
 
     assert not form.is_valid()
     assert set(form.errors) == {field}
+
+
+def test_a_number_out_of_its_range_is_told_the_range() -> None:
+    form = _form(**RENT | {"start_days": "0", "plays": "1001"})
+
+    assert form.errors["start_days"] == ["Choose from 1 to 365."]
+    assert form.errors["plays"] == ["Choose from 1 to 1000."]
 
 
 @pytest.mark.parametrize(
