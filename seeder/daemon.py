@@ -26,8 +26,9 @@ from websockets.sync.client import reconnect
 
 from seeder.client import ShopClient
 from seeder.config import Home, is_loopback, write_json
-from seeder.downloads import Downloads, ItemState, is_final
+from seeder.downloads import Downloads, is_final
 from seeder.errors import SeederError, ShopError
+from seeder.item_state import ItemState
 from seeder.renewals import Renewals
 from seeder.reporting import ProgressReporter
 from seeder.session import Session

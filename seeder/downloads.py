@@ -38,6 +38,7 @@ from seeder.errors import (
     TorrentError,
 )
 from seeder.handovers import give_back
+from seeder.item_state import ItemState, Wholeness
 from seeder.library import LibraryItem, load_library, without_old_versions
 from seeder.papers import Papers
 from seeder.playback import Opener
@@ -49,32 +50,12 @@ from seeder.stored import mark_held
 from seeder.torrents import read_metainfo
 from seeder.unlocking import keep_unlock_fresh
 
-__all__ = ["Downloads", "ItemState", "is_final"]
+__all__ = ["Downloads", "is_final"]
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 TRACKER_PAUSE = timedelta(minutes=10)
 ERROR_PAUSE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemState:
-    """How one purchase stands on this machine. Sizes in bytes, rates in bytes a second."""
-
-    package: str
-    title: str
-    state: str  # waiting, checking, downloading, seeding, paused, error
-    done: int
-    total: int
-    down_rate: int = 0
-    up_rate: int = 0
-    uploaded: int = 0
-    peers: int = 0
-    note: str = ""  # a sentence where something keeps it back
-
-    @property
-    def complete(self) -> bool:
-        return self.state == "seeding"
 
 
 def is_final(error: SeederError) -> bool:
@@ -115,7 +96,7 @@ class Downloads:
         self._log = LogWatch(client, folder, clock=clock)
         self._failures: dict[str, _Failure] = {}
         self._tracker_asked: dict[str, datetime] = {}
-        self._seen_whole: set[str] = set()
+        self._wholeness = Wholeness(session, self.papers)
         self._retry_errors_at = clock()
         copy = load_library(folder)
         self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
@@ -158,7 +139,7 @@ class Downloads:
         for command in plan(self._view(now)):
             if self._do_guarded(command, now) is False:
                 break
-        self._note_whole()
+        self._wholeness.note()
         self._ask_again_where_trackers_refuse(now)
 
     def _view(self, now: datetime) -> View:
@@ -256,19 +237,6 @@ class Downloads:
         if self.papers(package).take_doubt():
             self._session.recheck(info.info_hash)
 
-    def _note_whole(self) -> None:
-        """Mark what is complete, one step late: the last pieces are on the disk by then."""
-        whole = set()
-        for torrent in self._session.snapshot():
-            papers = self.papers(torrent.name)
-            if papers.take_doubt():
-                self._session.recheck(torrent.info_hash)
-            elif torrent.state is TorrentState.SEEDING:
-                whole.add(torrent.name)
-                if torrent.name in self._seen_whole:
-                    papers.mark_complete()
-        self._seen_whole = whole
-
     def _ask_again_where_trackers_refuse(self, now: datetime) -> None:
         """A refused announce may mean an old token: the shop gives a new torrent file."""
         for torrent in self._session.snapshot():
@@ -298,21 +266,6 @@ class Downloads:
     def _state(self, item: LibraryItem, torrent: TorrentSnapshot | None) -> ItemState:
         failure = self._failures.get(item.package)
         note = failure.sentence if failure else ""
-        if torrent is None:
-            total = sum(ciphertext_size(f.size) for f in item.files)
-            return ItemState(item.package, item.title, "waiting", 0, total, note=note)
-        state = torrent.state.value
-        if torrent.state is TorrentState.SEEDING and not self.papers(item.package).complete:
-            state = "checking"  # for a moment, until the last pieces are on the disk
-        return ItemState(
-            package=item.package,
-            title=item.title,
-            state=state,
-            done=torrent.done,
-            total=torrent.total,
-            down_rate=torrent.down_rate,
-            up_rate=torrent.up_rate,
-            uploaded=torrent.uploaded,
-            peers=torrent.peers,
-            note=torrent.error or note or torrent.tracker_error,
-        )
+        if torrent is not None:
+            note = note or torrent.tracker_error
+        return ItemState.of(item, torrent, whole=self.papers(item.package).complete, note=note)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from seeder.alerts import TorrentState
-from seeder.downloads import ItemState
 from seeder.errors import NotEnoughSpaceError, RecoveryError, SeederError
+from seeder.item_state import ItemState, Wholeness
 from seeder.library import LibraryItem
 from seeder.papers import Papers
 from seeder.session import Session, TorrentSnapshot
@@ -59,7 +59,7 @@ class OpenSwarm:
         self._clock = clock
         self._dial_at = clock()
         self._notes: dict[str, str] = {}
-        self._seen_whole: set[str] = set()
+        self._wholeness = Wholeness(session, papers)
 
     def step(self) -> None:
         """Do what is to be done now."""
@@ -68,7 +68,7 @@ class OpenSwarm:
             if item.package not in running:
                 self._add_guarded(item)
         self._dial()
-        self._note_whole()
+        self._wholeness.note()
 
     def states(self) -> tuple[ItemState, ...]:
         """How every unlocked purchase stands, in the library's order."""
@@ -112,35 +112,6 @@ class OpenSwarm:
                 for address in self._peers:
                     self._session.connect_peer(torrent.info_hash, address)
 
-    def _note_whole(self) -> None:
-        """Mark what is complete, one step late: the last pieces are on the disk by then."""
-        whole = set()
-        for torrent in self._session.snapshot():
-            papers = self._papers(torrent.name)
-            if papers.take_doubt():
-                self._session.recheck(torrent.info_hash)
-            elif torrent.state is TorrentState.SEEDING:
-                whole.add(torrent.name)
-                if torrent.name in self._seen_whole:
-                    papers.mark_complete()
-        self._seen_whole = whole
-
     def _state(self, item: LibraryItem, torrent: TorrentSnapshot | None) -> ItemState:
         note = self._notes.get(item.package, "")
-        if torrent is None:
-            return ItemState(item.package, item.title, "waiting", 0, item.size, note=note)
-        state = torrent.state.value
-        if torrent.state is TorrentState.SEEDING and not self._papers(item.package).complete:
-            state = "checking"  # for a moment, until the last pieces are on the disk
-        return ItemState(
-            package=item.package,
-            title=item.title,
-            state=state,
-            done=torrent.done,
-            total=torrent.total,
-            down_rate=torrent.down_rate,
-            up_rate=torrent.up_rate,
-            uploaded=torrent.uploaded,
-            peers=torrent.peers,
-            note=torrent.error or note,
-        )
+        return ItemState.of(item, torrent, whole=self._papers(item.package).complete, note=note)

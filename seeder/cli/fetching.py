@@ -11,8 +11,9 @@ from seeder.cli.progress import Progress, make_progress
 from seeder.cli.seat import Seat
 from seeder.client import ShopClient
 from seeder.config import exclusive, is_held, is_loopback, read_json, utc_now
-from seeder.downloads import Downloads, ItemState
+from seeder.downloads import Downloads
 from seeder.errors import AlreadyRunningError, NotCompleteError, ShopUnreachableError
+from seeder.item_state import ItemState
 from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from seeder.cli.seat import Seat
-    from seeder.downloads import ItemState
+    from seeder.item_state import ItemState
     from seeder.library import LibraryItem
     from seeder.terms import Remaining
 
@@ -194,7 +194,7 @@ def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
 
 def _idle(seat: Seat, item: LibraryItem) -> ItemState:
     from drm.stream import ciphertext_size
-    from seeder.downloads import ItemState
+    from seeder.item_state import ItemState
 
     total = sum(ciphertext_size(file.size) for file in item.files)
     here = seat.here(item.package)

@@ -14,8 +14,8 @@ from seeder.cli.progress import make_progress
 from seeder.cli.seat import Seat
 from seeder.config import exclusive, utc_now, write_json
 from seeder.daemon import RunState
-from seeder.downloads import ItemState
 from seeder.errors import AlreadyRunningError
+from seeder.item_state import ItemState
 from seeder.library import LibraryItem, load_library
 from seeder.open_swarm import OpenSwarm, parse_peer
 from seeder.session import Session

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seeder.cli.output import emit, show_size
-from seeder.downloads import ItemState
+from seeder.item_state import ItemState
 
 __all__ = ["Progress", "draw", "make_progress"]
 

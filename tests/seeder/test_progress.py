@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from seeder.cli.progress import draw
-from seeder.downloads import ItemState
+from seeder.item_state import ItemState
 
 AWAY = "The shop at http://127.0.0.1:8000 cannot be reached. Check your connection and try again."
 FULL = "There is not enough room on the disk. Free some, and it goes on."
