@@ -66,6 +66,7 @@ class FakePackage:
     plain: tuple[bytes, ...]
     sealed: tuple[bytes, ...]
     metainfo: bytes
+    listing: str
     may_save: bool = False
     state: str = "active"  # what the library says, unsigned
     status: str = "active"  # what the shop signs
@@ -135,6 +136,7 @@ class FakeShop(SignedWords):
         files: Sequence[tuple[str, str, bytes]],
         *,
         may_save: bool = False,
+        follows: FakePackage | None = None,  # the version of the listing before it
     ) -> FakePackage:
         """Seal (name, media type, bytes) and put it into the buyer's library."""
         entries = [
@@ -144,7 +146,7 @@ class FakeShop(SignedWords):
         sinks = [_Sink() for _ in files]
         key = ContentKey.generate()
         sealed = seal_files(entries, lambda index: sinks[index], key=key, piece_length=PIECE)
-        manifest = make_manifest(sealed, version=1)
+        manifest = make_manifest(sealed, version=follows.manifest.version + 1 if follows else 1)
         jws = sign_manifest(manifest, issuer=self.issuer)
         package = package_id(jws)
         metainfo = build_metainfo(
@@ -164,6 +166,7 @@ class FakeShop(SignedWords):
             sealed=tuple(sink.getvalue() for sink in sinks),
             metainfo=metainfo,
             may_save=may_save,
+            listing=follows.listing if follows else f"00000000-0000-4000-8000-{package[:12]}",
         )
         self.packages[package] = made
         return made
@@ -178,7 +181,7 @@ class FakeShop(SignedWords):
             "subject": "someone",
             "package_id": package.id,
             "manifest": package.manifest,
-            "version": 1,
+            "version": package.manifest.version,
             "rights": package.rights or Rights(play=True, save=package.may_save),
             "key": package.key,
             "now": self.now(),
@@ -375,12 +378,12 @@ class FakeShop(SignedWords):
     def item(self, package: FakePackage) -> dict[str, Any]:
         return {
             "entitlement": f"entitlement-{package.id[:8]}",
-            "listing": f"00000000-0000-4000-8000-{package.id[:12]}",
+            "listing": package.listing,
             "title": package.title,
             "seller": "Seller",
             "cover_url": "",
             "package": package.id,
-            "version": 1,
+            "version": package.manifest.version,
             "state": package.state,
             "may_save": package.may_save,
             "size": sum(map(len, package.plain)),
