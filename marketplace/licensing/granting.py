@@ -19,7 +19,7 @@ from marketplace.licensing.states import after
 from marketplace.licensing.versions import versions_of
 from marketplace.messaging import services as messaging
 
-__all__ = ["change", "extend", "grant", "milliseconds", "restore", "revoke"]
+__all__ = ["change", "extend", "grant", "milliseconds", "outrank", "restore", "revoke"]
 
 _Kind = Entitlement.Kind
 _Event = EntitlementEvent.Kind
@@ -149,6 +149,16 @@ def extend(
     _record(entitlement, entitlement.state, _Event.EXTENDED, source, now=now)
     _tell(entitlement, "licence.changed")
     return True
+
+
+def outrank(*, now: dt.datetime) -> int:
+    """Let the shop's words count for more than all that it has given before `now`.
+
+    A shop that comes back from a backup has forgotten the newest of them, and devices refuse
+    what is older. Returns how many entitlements were raised.
+    """
+    highest = milliseconds(now)
+    return Entitlement.objects.filter(sequence__lt=highest).update(sequence=highest)
 
 
 def milliseconds(at: dt.datetime) -> int:

@@ -9,6 +9,7 @@ from marketplace.licensing.granting import (
     change,
     extend,
     grant,
+    outrank,
     restore,
     revoke,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "licences_out",
     "lock",
     "log_state",
+    "outrank",
     "own_entitlement",
     "pass_on",
     "public_head",

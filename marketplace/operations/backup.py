@@ -29,6 +29,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from marketplace.licensing import services as licensing
 from marketplace.operations.errors import BackupBrokenError, TargetNotEmptyError
 from marketplace.packaging import queries as packaging_queries
 from marketplace.packaging import services as packaging
@@ -110,10 +111,13 @@ def verify_backup(folder: Path, *, passphrase: str) -> dict[str, Any]:
     return about
 
 
-def restore_backup(folder: Path, *, passphrase: str, say: Callable[[str], object]) -> list[str]:
+def restore_backup(
+    folder: Path, *, passphrase: str, now: dt.datetime, say: Callable[[str], object]
+) -> list[str]:
     """Bring the backup back into an empty data folder. Returns the sealed files still missing.
 
-    The database must be empty or absent; nothing is overwritten.
+    The database must be empty or absent; nothing is overwritten. What the shop signs from
+    now on counts for more than what it signed after the backup was made.
     """
     verify_backup(folder, passphrase=passphrase)
     _require_empty_database()
@@ -130,6 +134,8 @@ def restore_backup(folder: Path, *, passphrase: str, say: Callable[[str], object
         shutil.copytree(folder / "store", settings.STORE_DIR, dirs_exist_ok=True)
     # The database comes last: with it the shop is a shop again.
     _restore_database(folder)
+    if "sequence" in _columns("licensing_entitlement"):  # a backup may be of an older version
+        licensing.outrank(now=now)
     listed = json.loads((folder / "store.json").read_text())
     return [
         name
@@ -210,6 +216,15 @@ def _restore_database(folder: Path) -> None:
         return
     dump = str(folder / "database.dump")
     _run_postgres("pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", dump)
+
+
+def _columns(table: str) -> set[str]:
+    if table not in connection.introspection.table_names():
+        return set()
+    with connection.cursor() as cursor:
+        return {
+            column.name for column in connection.introspection.get_table_description(cursor, table)
+        }
 
 
 def _require_empty_database() -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,26 @@ def test_a_restored_shop_has_its_accounts_and_its_keys(
     )
     assert "ada@example.org" in emails
     assert (other.data / "keys/master.key").stat().st_mode & 0o077 == 0
+
+
+def test_the_word_of_a_restored_shop_counts_for_more_than_what_it_has_forgotten(
+    shop: House, tmp_path: Path
+) -> None:
+    # What a device heard after the backup was made, as that something is lent out, must not
+    # keep it shut for ever: of two signed words the higher sequence counts.
+    shop.python(
+        "from tests.marketplace.trade import buy, make_person, sell; buy(make_person('b'), sell())"
+    )
+    shop.manage("backup", str(tmp_path / "backup"))
+    other = _empty(tmp_path)
+
+    heard = time.time_ns() // 1_000_000
+    other.manage("restore", str(tmp_path / "backup"))
+
+    told = other.python(
+        "from marketplace.licensing.models import Entitlement as e; print(e.objects.get().sequence)"
+    )
+    assert int(told.split()[-1]) > heard
 
 
 def test_a_backup_never_holds_the_master_key_in_the_clear(shop: House, backup: Path) -> None:

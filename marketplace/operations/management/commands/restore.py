@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from marketplace.core.errors import MarketplaceError
 from marketplace.operations.backup import restore_backup
@@ -25,6 +26,7 @@ class Command(BaseCommand):
             missing = restore_backup(
                 options["folder"].resolve(),
                 passphrase=ask_passphrase(twice=False),
+                now=timezone.now(),
                 say=self.stdout.write,
             )
         except MarketplaceError as error:
