@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -105,9 +105,18 @@ def _show_library(seat: Seat, items: tuple[LibraryItem, ...]) -> None:
             _where(seat, item),
             item.package[:8],
         )
-        if sentence := _sentence(seat, item):
-            table.add_row(Text(f"  {sentence}"))
     Console().print(table)
+    _show_notes((item.title, _sentence(seat, item)) for item in items)
+
+
+def _show_notes(notes: Iterable[tuple[str, str | None]]) -> None:
+    """What is to be said of single titles, below their table, where a line has room for it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    lines = [Text(f"{title} – {note}") for title, note in notes if note]
+    if lines:
+        Console().print("", *lines, sep="\n")
 
 
 def sync(peer: PeerOption = None, shop: ShopOption = None, as_json: JsonOption = False) -> None:
@@ -221,8 +230,8 @@ def _show_states(states: tuple[ItemState, ...], sentence: Callable[[str], str | 
             str(state.peers),
         ]
         table.add_row(*row)
-        for line in (sentence(state.package), state.note):
-            if line:
-                table.add_row(Text(f"  {line}"))
     if states:
         Console().print(table)
+    _show_notes(
+        (state.title, note) for state in states for note in (sentence(state.package), state.note)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -323,6 +324,18 @@ def test_the_page_says_when_to_start_and_until_when_it_plays(
     assert "까지 재생할 수 있습니다" in korean
 
 
+def test_a_soft_end_is_told_apart_from_the_end_of_the_rental(player: Callable[..., Player]) -> None:
+    film = player(window=2 * HOUR, soft_end=True, hard_cap=HOUR)
+    film.get(Range="bytes=0-9")
+
+    words = film.state()["terms"]
+
+    told = [datetime.fromisoformat(at) for at in re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d", words)]
+    assert words.startswith("Plays until ")
+    assert "A play begun before then may go on until " in words
+    assert told[1] - told[0] == timedelta(hours=1)
+
+
 def test_at_the_end_bytes_stop_with_a_sentence(player: Callable[..., Player]) -> None:
     film = player(window=2 * HOUR)
     assert film.get(Range="bytes=0-9").status_code == 206
@@ -405,6 +418,7 @@ def test_library_status_and_play_say_what_is_left(
     shown = geobuk("library")
     words = " ".join(shown.stdout.split())
     assert "Rental: 47 hours left; 2 plays ready on this device" in words
+    assert "Night Film – Rental: " in words  # on lines of its own, not in a column
     assert words.count("Rental:") == 1  # the album is bought, and says nothing
 
     by_title = {item["title"]: item for item in last_json(geobuk("library", "--json"))["items"]}
