@@ -7,12 +7,10 @@ just logged in, and takes a decision. Nothing about the grant stands in an addre
 from __future__ import annotations
 
 import uuid
-from urllib.parse import urlencode
 
 from allauth.core import ratelimit
-from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -21,9 +19,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts import queries, services
-from marketplace.accounts.adapter import logged_in_recently
 from marketplace.accounts.errors import CodeUsedError, NoRoomError, UnknownCodeError
 from marketplace.accounts.forms import UserCodeForm
+from marketplace.accounts.fresh import log_in_again, logged_in_recently
 from marketplace.accounts.models import DeviceGrant, User
 
 __all__ = ["approve", "device", "done"]
@@ -65,7 +63,11 @@ def device(request: HttpRequest) -> HttpResponse:
 def approve(request: HttpRequest) -> HttpResponse:
     """Show what asks to be let in, and take the decision of someone who has just logged in."""
     if not logged_in_recently(request):
-        return _log_in_again(request)
+        return log_in_again(
+            request,
+            page=resolve_url("accounts:device_approve"),
+            after_log_in=resolve_url("accounts:device"),
+        )
     now = timezone.now()
     try:
         grant = queries.grant_waiting(uuid.UUID(request.session.get(_GRANT, "")), now=now)
@@ -121,15 +123,3 @@ def done(request: HttpRequest) -> HttpResponse:
     if outcome is None:
         return redirect("accounts:devices")
     return render(request, "accounts/device_done.html", {"outcome": outcome})
-
-
-def _log_in_again(request: HttpRequest) -> HttpResponseRedirect:
-    page = resolve_url("accounts:device_approve")
-    assert isinstance(request.user, User)
-    if request.user.has_usable_password():
-        again = resolve_url("account_reauthenticate")
-    else:
-        logout(request)  # nothing to confirm with, so the whole log-in is done again
-        again = resolve_url("account_login")
-        page = resolve_url("accounts:device")
-    return redirect(f"{again}?{urlencode({'next': page})}")

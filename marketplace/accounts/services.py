@@ -22,6 +22,7 @@ from marketplace.accounts.devices import (
     rename_device,
     suspect_copies,
 )
+from marketplace.accounts.fresh import log_in_again, logged_in_recently
 from marketplace.accounts.people import client_address, set_display_name
 from marketplace.accounts.sellers import become_seller
 from marketplace.accounts.tokens import TokenPair
@@ -40,6 +41,8 @@ __all__ = [
     "device_of_removal_link",
     "find_grant",
     "fingerprint",
+    "log_in_again",
+    "logged_in_recently",
     "redeem_device_code",
     "refresh_tokens",
     "remove_device",

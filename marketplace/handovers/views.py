@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from marketplace.accounts import services as accounts
 from marketplace.accounts.types import User
 from marketplace.core.errors import ConflictError, InvalidError
 from marketplace.handovers import queries, services
@@ -47,12 +48,17 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def offer(request: HttpRequest, entitlement_id: uuid.UUID) -> HttpResponse:
-    """Choose how, whom and for how long; what the seller forbids is not on the page."""
+    """Choose how, whom and for how long; what the seller forbids is not on the page.
+
+    Devices let go without a further question, so whoever found an open session does not get here.
+    """
     user = _person(request)
     entitlement, choices = services.what_to_offer(user, entitlement_id)
     going_on = queries.open_handovers(user).get(entitlement_id)
     if going_on is not None:
         return redirect("handovers:handover", going_on.pk)
+    if not accounts.logged_in_recently(request):
+        return accounts.log_in_again(request, page=request.path, after_log_in=request.path)
     form = OfferForm(request.POST or None, choices=choices)
     status = 200 if request.method != "POST" else 422
     if request.method == "POST" and form.is_valid():

@@ -142,10 +142,11 @@ PAGES: dict[str, Row] = {
         path="/accounts/recovery/remove/", get=members(405), post=members(404)
     ),
     "handovers/": Row(path="/handovers/", get=members(200), post=members(405)),
+    # Its owner has not logged in just now, and so is asked for the password first.
     "handovers/offer/<uuid:entitlement_id>/": Row(
         path="/handovers/offer/{entitlement}/",
-        get=(302, 200, 404, 404, 404, 404),
-        post=(302, 422, 404, 404, 404, 404),
+        get=(302, 302, 404, 404, 404, 404),
+        post=(302, 302, 404, 404, 404, 404),
     ),
     # Between ada, who gives, and the seller, who has accepted.
     "handovers/<uuid:handover_id>/": Row(

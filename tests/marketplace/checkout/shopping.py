@@ -16,6 +16,7 @@ from marketplace.licensing.queries import owns
 from marketplace.orders.models import Order
 from marketplace.orders.queries import terms_of
 from marketplace.payments.models import Payment
+from tests.marketplace.accounts.people import browser_of
 from tests.marketplace.stripe_fixtures import GOOD, Emulator, signed
 
 __all__ = [
@@ -25,9 +26,7 @@ __all__ = [
 
 
 def client_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+    return browser_of(user)
 
 
 def press(client: Client, listing: Listing, *, seen: str | None = None) -> HttpResponse:

@@ -18,6 +18,7 @@ from marketplace.handovers.models import Handover
 from marketplace.licensing import services as licensing
 from marketplace.licensing.models import Entitlement
 from marketplace.packaging import services as packaging
+from tests.marketplace.accounts.people import browser_of
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.api.calling import call
 from tests.marketplace.trade import log_in_device, make_person, sell
@@ -51,9 +52,7 @@ class Person:
 def person(name: str) -> Person:
     user = make_person(name)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    browser = Client()
-    browser.force_login(user)
-    return Person(user, browser)
+    return Person(user, browser_of(user))
 
 
 def own(who: Person, listing: Listing | None = None, **rights: Any) -> Entitlement:

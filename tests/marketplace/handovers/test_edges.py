@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -23,6 +24,7 @@ from marketplace.licensing import services as licensing
 from marketplace.licensing.models import Entitlement, Licence
 from marketplace.messaging.models import Event
 from marketplace.messaging.services import user_group
+from tests.marketplace.accounts.people import PASSWORD
 from tests.marketplace.api.calling import call
 from tests.marketplace.handovers.handing import (
     Person,
@@ -257,6 +259,7 @@ def test_a_loan_is_no_longer_than_the_seller_allows(ada: Person, eve: Person, da
     answer = offer(ada, own(ada), "loan", eve.user.email, days=days)
 
     assert answer.status_code == 422
+    assert ("Choose 1 to 30 days." in answer.content.decode()) is (days != "many")
     assert not Handover.objects.exists()
 
 
@@ -376,3 +379,19 @@ def test_the_list_says_what_waits_for_whom(ada: Person, eve: Person) -> None:
     assert ["From you" in page for page in pages] == [True, False]
     assert ["Offered to you" in page for page in pages] == [False, True]
     assert ["or borrowed" in page for page in pages] == [False, True]
+
+
+def test_an_open_session_alone_gives_nothing_away(ada: Person, eve: Person) -> None:
+    # Given whoever sits down at ada's computer: her devices would let go without a question.
+    what, ada.browser = own(ada), Client()
+    ada.browser.force_login(ada.user)
+
+    answer = offer(ada, what, "transfer", eve.user.email)
+
+    page = f"/handovers/offer/{what.pk}/"
+    assert answer["Location"] == f"/accounts/reauthenticate/?{urlencode({'next': page})}"
+    assert not Handover.objects.exists()
+    confirmed = ada.post("/accounts/reauthenticate/", password=PASSWORD, next=page)
+    assert confirmed["Location"] == page
+    assert offer(ada, what, "transfer", eve.user.email).status_code == 302
+    assert Handover.objects.exists()

@@ -12,6 +12,7 @@ from marketplace.catalog.types import SaleTerms
 from marketplace.handovers import services
 from marketplace.handovers.models import Handover
 from marketplace.licensing.models import Licence
+from tests.marketplace.accounts.people import browser_of
 from tests.marketplace.api.calling import call
 from tests.marketplace.handovers.handing import (
     Person,
@@ -103,7 +104,7 @@ def test_a_rental_that_ran_out_is_no_gift(ada: Person, eve: Person) -> None:
     rented = buy(ada.user, sell(terms=SaleTerms(rental_hours=48, start_days=30, giftable=True)))
 
     with time_machine.travel(timezone.now() + dt.timedelta(days=31)):
-        ada.browser.force_login(ada.user)
+        ada.browser = browser_of(ada.user)
         answer = offer(ada, rented, "gift", eve.user.email)
 
     assert answer.status_code == 422
