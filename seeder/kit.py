@@ -82,8 +82,8 @@ def write_kit(
     unlock = papers.recovery(shop)
     if unlock is None:
         raise RecoveryError(
-            "There is no unlock document for a recovery key here. Make the key first, with: "
-            "geobuk recovery create"
+            "Your account has no recovery key yet, so a kit would open nothing. "
+            "Make the key first, with: geobuk recovery create"
         )
     files = {
         "kit.json": json.dumps({"kind": KIND, "v": 1}).encode(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from drm.decision import Clock, Decision, Usage, decide
@@ -95,6 +95,16 @@ def _to_the_minute(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp()) // 60 * 60
 
 
+def _untold(terms: Terms, *, grace: int) -> bool:
+    """Whether a window began that the shop does not know of, as offline: the library says it.
+
+    A play within its grace (seconds) may still be taken back.
+    """
+    first, lease = terms.usage.first_play, terms.lease
+    told = lease is not None and lease.first_play is not None
+    return first is not None and not told and terms.now - first >= timedelta(seconds=grace)
+
+
 class Leases:
     """The leases of one device at one shop."""
 
@@ -174,6 +184,8 @@ class Leases:
             return False
         terms = self.terms(held)
         if terms.lease is None or half_gone(terms.lease, terms.now):
+            return True
+        if _untold(terms, grace=held.claims.rights.play_start_grace):
             return True
         decision = self.decide("play", held)
         # Plays are handed out lease by lease: the shop may have set the next one aside.

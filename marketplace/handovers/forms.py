@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from marketplace.handovers.models import Handover
 from marketplace.handovers.types import Choice
@@ -24,6 +24,12 @@ _LABELS = {
 
 def _days_hint(most: int) -> str:
     return ngettext("At most %d day.", "At most %d days.", most) % most
+
+
+def _limit_days(field: forms.Field, most: int) -> None:
+    field.help_text = _days_hint(most)
+    field.widget.attrs["max"] = most
+    field.error_messages["min_value"] = gettext("Choose 1 to %d days.") % most
 
 
 class OfferForm(forms.Form):
@@ -51,8 +57,7 @@ class OfferForm(forms.Form):
             del self.fields["days"]
         else:
             self.fields["days"].initial = min(14, most)
-            self.fields["days"].help_text = _days_hint(most)
-            self.fields["days"].widget.attrs["max"] = most
+            _limit_days(self.fields["days"], most)
 
 
 class RenewForm(forms.Form):
@@ -63,5 +68,4 @@ class RenewForm(forms.Form):
     def __init__(self, *args: Any, most_days: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["days"].initial = most_days
-        self.fields["days"].help_text = _days_hint(most_days)
-        self.fields["days"].widget.attrs["max"] = most_days
+        _limit_days(self.fields["days"], most_days)

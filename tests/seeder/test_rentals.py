@@ -131,6 +131,22 @@ def test_looking_begins_nothing_and_the_first_byte_begins_the_window(
     assert refusal(seat, shop, film, online=False, clock=later)[0] == "window_over"
 
 
+def test_a_window_that_began_offline_is_told_once_it_stands(
+    seat: Seat, shop: FakeShop, rent: Rent
+) -> None:
+    film = rent(play_start_grace=60)
+    open_it(seat, shop, film)
+    read_all(open_it(seat, shop, film, online=False))
+    asked = shop.leases.asked
+
+    open_it(seat, shop, film)
+    assert len(asked) == 1  # within the grace it may still be taken back
+
+    for _ in range(2):
+        open_it(seat, shop, film, clock=at(timedelta(minutes=2)))
+    assert [question["first_play"] is not None for question in asked] == [False, True]
+
+
 def test_the_next_rental_of_the_same_film_opens(seat: Seat, shop: FakeShop, rent: Rent) -> None:
     film = rent(window=None, plays=1)
     read_all(open_it(seat, shop, film))

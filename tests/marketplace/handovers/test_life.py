@@ -211,10 +211,12 @@ def test_a_loan_is_extended_within_what_the_seller_allows(ada: Person, eve: Pers
     before = made.due_at
 
     too_long = act(ada, made, "renew", days=31)
+    none = act(ada, made, "renew", days=0)
     no_longer = act(ada, made, "renew", days=2)
     by_the_borrower = act(eve, made, "renew", days=20)
     made.refresh_from_db()
     assert [too_long.status_code, no_longer.status_code, made.due_at] == [422, 422, before]
+    assert all("Choose 1 to 30 days." in said.content.decode() for said in (none, too_long))
     assert by_the_borrower.status_code == 302  # to the page, which says that nothing was done
     act(ada, made, "renew", days=20)
 
