@@ -14,24 +14,30 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from drm.decision import Clock, Decision, Usage, decide
-from drm.errors import DrmError
-from drm.lease import Lease
+from drm.errors import DrmError, OnlineNeededError
+from drm.lease import Lease, lease_key
 from drm.licence import LicenceClaims
+from drm.manifest import Manifest, check_key
 from drm.rights import Action, Rights
 from drm.status import Status
 from seeder.client import ShopClient
 from seeder.config import ShopFolder, exclusive
 from seeder.device import DeviceKeys
 from seeder.errors import LicenceRefusedError, SeederError, ShopAnswerError
+from seeder.papers import Papers
 from seeder.records import LicenceRecord, Record, Records
 from seeder.shops import Shop
-from seeder.trust import certified_lease
+from seeder.trust import certified_lease, certified_manifest
 
 __all__ = ["HeldLicence", "Leases", "Terms", "fetch_lease", "half_gone"]
 
 NOT_OURS = (
     "The shop sent a lease that is not this device's answer to this question, signed by its "
     "keys, so it was not used. Try again later, and tell the shop if it stays so."
+)
+RETIRED = (
+    "The shop sent a lease by a key whose time is over, so it was not used. "
+    "Check this machine's clock and try again; tell the shop if it stays so."
 )
 
 
@@ -63,12 +69,20 @@ def half_gone(lease: Lease, now: datetime) -> bool:
 
 
 def fetch_lease(
-    client: ShopClient, device: DeviceKeys, held: HeldLicence, known: LicenceRecord | None
+    client: ShopClient,
+    device: DeviceKeys,
+    held: HeldLicence,
+    known: LicenceRecord | None,
+    *,
+    manifest: Manifest | None,
+    now: datetime,
 ) -> tuple[str, Lease]:
-    """Ask the shop for a lease and verify it; `known` is what this device reports of its playing.
+    """Ask the shop for a lease and verify it, its key by `manifest` where one is here; `known`
+    is what this device reports of its playing.
 
-    Raises LicenceRefusedError (bad_signature) for one that answers another question, or the
-    ShopError of the call.
+    Raises LicenceRefusedError (bad_signature) for one that answers another question or holds
+    another key, (retired_issuer) for one by a key whose time is over, or the ShopError of the
+    call.
     """
     nonce = secrets.token_urlsafe(24)
     told = {
@@ -83,8 +97,13 @@ def fetch_lease(
         raise ShopAnswerError("The shop's answer lacks its lease. Try again later.")
     try:
         lease = certified_lease(
-            jws, client.shop, licence=held.jws, device=device.thumbprint, nonce=nonce
+            jws, client.shop, licence=held.jws, device=device.thumbprint, nonce=nonce, now=now
         )
+        key = lease_key(lease, sealing_key=device.sealing)
+        if manifest is not None:
+            check_key(manifest, key)
+    except OnlineNeededError as error:
+        raise LicenceRefusedError(RETIRED, code=error.code) from error
     except DrmError as error:
         raise LicenceRefusedError(NOT_OURS, code="bad_signature") from error
     return jws, lease
@@ -117,6 +136,7 @@ class Leases:
         clock: Callable[[], datetime],
     ) -> None:
         self._shop = shop
+        self._folder = folder
         self._device = device
         self._clock = clock
         self._lock = folder.path / "leases.lock"
@@ -147,6 +167,7 @@ class Leases:
                 licence=held.jws,
                 device=self._device.thumbprint,
                 nonce=None,
+                now=None,
             )
         except DrmError:  # as after a licence that was issued anew
             return None
@@ -203,7 +224,14 @@ class Leases:
             asked = self.records.read().licences.get(licence_id)
             if asked is not None and asked.counter != (before.counter if before else 0):
                 return
-            jws, lease = fetch_lease(client, self._device, held, asked)
+            jws, lease = fetch_lease(
+                client,
+                self._device,
+                held,
+                asked,
+                manifest=self._manifest(held.claims.package_id),
+                now=self.records.now(),
+            )
             new = LicenceRecord(package=held.claims.package_id, lease=jws, counter=lease.counter)
 
             def keep(record: Record) -> Record:
@@ -216,6 +244,15 @@ class Leases:
                 return record.with_licence(licence_id, kept)
 
             self.records.believe(lease.issued_at, keep)
+
+    def _manifest(self, package: str) -> Manifest | None:
+        """The manifest that lies here; None where none does, or none that holds."""
+        papers = Papers(self._folder, package, thumbprint=self._device.thumbprint, shop=self._shop)
+        jws = papers.manifest()
+        try:
+            return None if jws is None else certified_manifest(jws, self._shop, package=package)
+        except LicenceRefusedError:
+            return None
 
     def refresh(
         self, client: ShopClient | None, held: HeldLicence, *, now_due: bool = False

@@ -80,17 +80,19 @@ def judged_licence(
     return claims, issuer
 
 
-def certified_lease(jws: str, shop: Shop, *, licence: str, device: str, nonce: str | None) -> Lease:
-    """Read a lease of `licence` (its JWS) for a device's thumbprint; `nonce` is None for one
-    that was verified when it came, and kept.
+def certified_lease(
+    jws: str, shop: Shop, *, licence: str, device: str, nonce: str | None, now: datetime | None
+) -> Lease:
+    """Read a lease of `licence` (its JWS) for a device's thumbprint; `nonce` and `now` are None
+    for one that was verified when it came, and kept.
 
-    Raises drm's AuthenticationError or FormatError.
+    Raises drm's errors, OnlineNeededError (retired_issuer) among them for one that has just come.
     """
     issuer = _issuer(jws, shop)
     lease = verify_lease(
         jws, issuer_public=issuer.public, licence=licence, device=device, nonce=nonce
     )
-    _require_fresh(jws, shop, lease.issued_at, now=None if nonce is None else lease.issued_at)
+    _require_fresh(jws, shop, lease.issued_at, now=now)
     return lease
 
 
