@@ -38,11 +38,19 @@ class EventInline(_ReadOnly, TabularInline):
 
 @admin.register(Entitlement)
 class EntitlementAdmin(_ReadOnly, ModelAdmin):
+    """Without what a device told of its playing; of the end, which tells of it, the day alone."""
+
     list_display = ["listing", "user", "kind", "state", "rights", "created_at", "expires_at"]
     list_filter = ["kind", "state"]
     search_fields = ["user__email", "listing__title", "order_id", "package__id"]
     list_select_related = ["listing", "user"]
     inlines = [EventInline]
+    exclude = ["first_play_at", "plays_used", "expires_at"]
+    readonly_fields = ["last_day"]
+
+    def last_day(self, entitlement: Entitlement) -> dt.date | None:
+        at = entitlement.expires_at
+        return None if at is None else timezone.localdate(at)
 
 
 @admin.register(Licence)

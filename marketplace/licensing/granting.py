@@ -229,9 +229,10 @@ def _give_back(entitlement: Entitlement, source: str, *, now: dt.datetime) -> bo
     if restored:
         _tell(entitlement, "licence.changed")
         return True
-    # One of them may have passed it on once more.
+    # One of them may have passed it on once more. A loan stays ended: its lender has it again.
     ended = (_State.REVOKED, _State.TRANSFERRED)
-    for child in entitlement.children.select_for_update().filter(state__in=ended).order_by("pk"):
+    heirs = entitlement.children.select_for_update().exclude(kind=_Kind.LOAN)
+    for child in heirs.filter(state__in=ended).order_by("pk"):
         restored |= _give_back(child, f"{source}:{child.pk.hex[:8]}", now=now)
     return restored
 

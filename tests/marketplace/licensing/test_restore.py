@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 import pytest
@@ -39,3 +40,23 @@ def test_what_was_not_revoked_is_not_restored() -> None:
     assert [event.kind for event in entitlement.events.all()] == ["granted"]
     with pytest.raises(TransitionError):
         after("active", "restored")
+
+
+def test_a_loan_that_a_refund_ended_does_not_come_back_by_a_later_one() -> None:
+    ada, eve, zoe, listing, order = *map(make_person, ("ada", "eve", "zoe")), sell(), uuid.uuid4()
+    bought = buy(ada, listing, order_id=order)
+    now = timezone.now()
+    loan = services.lend(
+        services.lock(bought.pk), to=eve, until=now + dt.timedelta(days=9), source="a", now=now
+    )
+    services.revoke(order_id=order, cause="refund:1", now=now)
+    services.restore(order_id=order, cause="refund-failed:1", now=now)
+    held = services.lock(bought.pk)
+    given = services.pass_on(held, to=zoe, kind="transfer", source="b", now=now)
+
+    services.revoke(order_id=order, cause="refund:2", now=now)
+    services.restore(order_id=order, cause="refund-failed:2", now=now)
+
+    loan.refresh_from_db()
+    given.refresh_from_db()
+    assert (loan.state, given.state) == ("revoked", "active")
