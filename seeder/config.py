@@ -43,6 +43,7 @@ __all__ = [
     "exclusive",
     "is_held",
     "is_loopback",
+    "is_package_id",
     "read_json",
     "utc_now",
     "write_json",
@@ -91,6 +92,11 @@ def check_shop_url(url: str) -> str:
     shown = f"[{host}]" if ":" in host else host
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{shown}" + (f":{port}" if port and port != default else "")
+
+
+def is_package_id(text: str) -> bool:
+    """Whether this can be the name of a package, and so of a folder of this program."""
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
 def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -208,7 +214,7 @@ class ShopFolder:
 
     def package(self, package: str) -> Path:
         """The folder of a package's papers; the name is checked, since it may come from a shop."""
-        if len(package) != 64 or not set(package) <= set("0123456789abcdef"):
+        if not is_package_id(package):
             raise ValueError("a package id is 64 hexadecimal digits")
         return self.path / "packages" / package
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from drm.errors import DrmError
 from drm.surrender import SurrenderRequest, sign_surrender
 from seeder.client import ShopClient
-from seeder.config import ShopFolder, read_json, write_json
+from seeder.config import ShopFolder, is_package_id, read_json, write_json
 from seeder.device import DeviceKeys
 from seeder.errors import ShopAnswerError, ShopRefusedError
 from seeder.leases import Leases
@@ -95,6 +95,8 @@ def give_back(
         for word in pending_words(folder):
             sent += _send(client, folder, device, word, clock=clock)
         for request in waiting_requests(client, device, now=clock()):
+            if not is_package_id(request.package_id):
+                continue
             word = _sign(device, request, now=clock())
             # On disk before the licence goes: a crash in between sends it all the same.
             write_json(_file(folder, word), asdict(word))

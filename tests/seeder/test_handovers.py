@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse
@@ -260,3 +262,17 @@ def test_sync_and_the_daemon_give_back_at_each_look(
     assert synced.exit_code == 0, synced.stderr
     assert (len(shop.words), licence_file(seat, held).exists()) == (1, False)
     assert "Nothing waits for this device." in after.stderr
+
+
+def test_a_request_about_no_package_is_left_out(
+    seat: Seat, shop: HandingShop, held: FakePackage
+) -> None:
+    # Whatever a shop has signed is no name of a folder, and must not stop what else is asked.
+    nothing: Any = SimpleNamespace(id="../../..", licence_id="x")
+    shop.ask_for(nothing, handover="h-0")
+    shop.ask_for(held)
+
+    assert let_go(seat) == 1
+
+    assert pending_words(seat.folder) == ()
+    assert not licence_file(seat, held).exists()
