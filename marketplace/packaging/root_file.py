@@ -104,7 +104,7 @@ def doubts_about(path: Path, request: Request) -> list[str]:
             f"The log had {seen} entries when this root signed it on {(last or {})['day']}, and now "
             f"has {asked}: the shop has lost some, or hides them."
         )
-    elif seen and last is not None and request.checkpoint != last["checkpoint"]:
+    elif seen and last is not None and not _same_log(path, request.checkpoint, last["checkpoint"]):
         found.append(
             "The shop does not show that its log continues the checkpoint that was signed here "
             f"on {last['day']}."
@@ -162,6 +162,16 @@ def _checkpoint_size(path: Path, last: dict[str, Any] | None) -> int:
         return verify_checkpoint(last["checkpoint"], root_public=root_of_file(path)).tree_size
     except DrmError:
         return 0  # handed over to a new root, whose file has a history of its own
+
+
+def _same_log(path: Path, one: str, other: str) -> bool:
+    """Whether both checkpoints are of one log at one length; it may have been signed twice."""
+    root = root_of_file(path)
+    try:
+        heads = [verify_checkpoint(text, root_public=root) for text in (one, other)]
+    except DrmError:
+        return False
+    return heads[0].tree_size == heads[1].tree_size and heads[0].root == heads[1].root
 
 
 def _history(path: Path) -> Path:

@@ -25,7 +25,7 @@ from marketplace.packaging.custody import hold_custody, open_identity_row
 from marketplace.packaging.errors import RootRefusedError
 from marketplace.packaging.keyrings import checkpoint, current_root, keep, next_sequence
 from marketplace.packaging.models import RootDocument, SigningKey
-from marketplace.packaging.root_file import read_root, write_root
+from marketplace.packaging.root_file import read_root, remember_signing, write_root
 from marketplace.packaging.signing import BACKDATE, LIFETIME, STEP, store_issuer
 
 __all__ = ["accept_answer", "export_root", "make_request", "wipe_root"]
@@ -93,11 +93,11 @@ def accept_answer(given: Answer, *, check_log: CheckLog, now: dt.datetime) -> Ke
     present = current_root()
     try:
         root, change = _next_root(given, present)
-        lowest = next_sequence(_Kind.KEYRING)
-        keyring = verify_keyring(given.keyring, root_public=root, lowest_sequence=lowest)
+        keyring = verify_keyring(given.keyring, root_public=root)
         head = verify_checkpoint(given.checkpoint, root_public=root) if given.checkpoint else None
     except DrmError as error:
         raise RootRefusedError(f"The answer was not taken in. {error}") from error
+    _require_newer(keyring)
     rows = _require_all_keys(keyring)
     if head is not None:
         check_log(head)
@@ -159,6 +159,15 @@ def _require_all_keys(keyring: Keyring) -> dict[str, SigningKey]:
     return rows
 
 
+def _require_newer(keyring: Keyring) -> None:
+    held = next_sequence(_Kind.KEYRING) - 1
+    if keyring.sequence <= held:
+        raise RootRefusedError(
+            f"This answer has keyring {keyring.sequence}, and the shop has {held} already: it "
+            "was taken in before, or is an old one. For a new one: manage.py root request"
+        )
+
+
 def _narrower(certificate: IssuerCertificate, row: SigningKey) -> bool:
     # The column may hold fractions of a second, which a certificate does not.
     ends = row.ends_at.replace(microsecond=0) if row.ends_at is not None else None
@@ -208,7 +217,10 @@ def wipe_root(
     if key != open_identity_row(root):
         raise RootRefusedError(f"{path} holds another root key than the database. Export it first.")
     request = make_request(count=count, retire=(), log=log, now=now)
-    keyring = accept_answer(sign_request(request, root=key, now=now), check_log=check_log, now=now)
+    answer = sign_request(request, root=key, now=now)
+    keyring = accept_answer(answer, check_log=check_log, now=now)
+    # Or the file's next signing would miss what this one has signed of the log.
+    remember_signing(path, request=request, answer=answer, now=now)
     SigningKey.objects.filter(pk=root.pk).update(wrapped=b"", master="", has_private=False)
     return keyring
 

@@ -162,7 +162,7 @@ def test_the_root_signs_what_the_shop_asks_and_the_shop_takes_it_in(tmp_path: Pa
     assert packaging.issuer().kid != old
     assert list(auditing.faults()) == []
     assert f"{old}: retired since" in root("status")
-    with pytest.raises(CommandError, match="older"):
+    with pytest.raises(CommandError, match="taken in before"):
         root("accept", answer)
 
 
@@ -239,7 +239,7 @@ def _answer(folder: Path, file: Path, **members: Any) -> Path:
             {"wanted": [{"key": IdentityKey(bytes(32)).public.jwk(), "nbf": 1, "exp": 2}]},
             "does not have",
         ),
-        ({"sequence": 1}, "older"),
+        ({"sequence": 1}, "taken in before"),
         (
             {
                 "log": {
@@ -274,6 +274,7 @@ def test_the_root_does_not_sign_a_log_that_was_rewritten(tmp_path: Path) -> None
     file = wiped(tmp_path)
     log = {"size": 9, "root": b64u(bytes(32)), "chain": b64u(bytes(32)), "consistency": []}
     request = changed(asked(tmp_path), log=log)
+    (tmp_path / "root.json.signed").unlink()  # as with a copy of the root's file alone
 
     with pytest.raises(CommandError, match="not a continuation"):
         root("sign", file, request, tmp_path / "answer.json", "--yes")
@@ -292,6 +293,19 @@ def test_the_machine_of_the_root_notices_a_lost_log_and_a_second_signature(tmp_p
     read = ceremony.Request.from_json(changed(request, log=None, sequence=9).read_bytes())
     assert root_file.numbered(file, read).sequence == 9
     assert "lost some" in root_file.doubts_about(file, read)[0]
+
+
+def test_a_root_that_was_tried_before_it_was_wiped_has_no_doubts_later(tmp_path: Path) -> None:
+    _issued()
+    file, answer = tmp_path / "root.json", tmp_path / "answer.json"
+    root("export", file)
+    root("sign", file, asked(tmp_path), answer, "--yes")
+    root("accept", answer)
+    root("export", file, "--wipe", "--issuers", 1)
+
+    said = root("sign", file, asked(tmp_path, "next.json"), tmp_path / "later.json", "--yes")
+
+    assert "!" not in said
 
 
 def test_a_second_request_asks_for_the_same_keys(tmp_path: Path) -> None:
