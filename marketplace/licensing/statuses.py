@@ -48,11 +48,16 @@ def _word_on(licence: Licence, now: dt.datetime) -> _Word:
     # Both change the word: only their sum grows with each change of either.
     sequence = entitlement.sequence + _device_sequence(licence.device)
     if licence.surrendered_at is not None:
-        message = _surrendered_message(entitlement)
+        refunded = entitlement.state == _State.REVOKED
+        message = (
+            _revoked_message(entitlement, changed)
+            if refunded
+            else _surrendered_message(entitlement)
+        )
         return _Word(message, licence.surrendered_at, sequence + 1, "transferred")
     match entitlement.state:
         case _State.REVOKED:
-            return _Word(_revoked_message(changed), changed, sequence, "refund")
+            return _Word(_revoked_message(entitlement, changed), changed, sequence, "refund")
         case _State.LENT:
             message = _("You have lent this. It opens again when it comes back to you.")
             return _Word(message, changed, sequence, "lent")
@@ -133,7 +138,12 @@ def _device_sequence(device: Device) -> int:
     return milliseconds(device.removed_at or device.registered_at)
 
 
-def _revoked_message(at: dt.datetime) -> str:
+def _revoked_message(entitlement: Entitlement, at: dt.datetime) -> str:
+    if entitlement.parent_id is not None:
+        return _(
+            "The money for this went back on %(date)s to whoever had bought it, so it does not "
+            "open any more."
+        ) % {"date": formats.date_format(at, "DATE_FORMAT")}
     return _(
         "This purchase was refunded on %(date)s, so it does not open any more. "
         "Buy it again to open it."

@@ -8,10 +8,23 @@ import uuid
 import pytest
 from django.utils import timezone
 
+from drm.status import verify_status
 from marketplace.handovers.models import Handover
 from marketplace.licensing import services as licensing
+from marketplace.licensing.models import Licence
+from marketplace.packaging import services as packaging
 from marketplace.publishing.worker import JobWorker
-from tests.marketplace.handovers.handing import Person, act, begin, offer, own, person
+from tests.marketplace.accounts.seeder import FakeSeeder
+from tests.marketplace.handovers.handing import (
+    Person,
+    act,
+    begin,
+    fetch,
+    let_go,
+    offer,
+    own,
+    person,
+)
 from tests.marketplace.trade import buy, sell
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +78,41 @@ def test_a_refund_is_told_to_whoever_has_it_by_then() -> None:
     assert "It belongs to somebody else now" in given
     assert "The money went back to whoever had bought it on" in received
     assert "Your money" not in received
+
+
+def test_a_refund_of_something_lent_is_told_once_and_calls_it_lent_no_more() -> None:
+    ada, eve = person("ada"), person("eve")
+    what = own(ada)
+    device = ada.device()
+    fetch(device, what.package_id)
+    made = begin(ada, eve, what, "loan")
+    let_go(device)
+    borrower = eve.device()
+    fetch(borrower, what.package_id)
+    assert what.order_id is not None
+    licensing.revoke(order_id=what.order_id, cause="refund:1", now=timezone.now())
+
+    for who in (ada, eve):
+        assert "/handovers/" + str(made.pk) not in page(who)
+        listed = who.browser.get("/handovers/").content.decode()
+        assert "Refunded" in listed
+        assert "until" not in listed
+    said = [_words(seeder) for seeder in (device, borrower)]
+    assert "This purchase was refunded on" in said[0]
+    assert "to whoever had bought it" in said[1]
+
+
+def _words(seeder: FakeSeeder) -> str:
+    thumbprint, now, nonce = seeder.identity.public.thumbprint, timezone.now(), "n" * 32
+    licence = Licence.objects.get(device__thumbprint=thumbprint)
+    jws = licensing.signed_status(
+        licence_id=licence.pk, device=licence.device, nonce=nonce, now=now
+    )
+    public = packaging.issuer().key.public
+    status = verify_status(
+        jws, issuer_public=public, licence_id=str(licence.pk), nonce=nonce, now=now
+    )
+    return status.message
 
 
 @pytest.mark.django_db(transaction=True)
