@@ -106,7 +106,7 @@ def _page(
         "mine": mine,
         "listing": shown.entitlement.listing,
         "surrenders": queries.waiting_for(shown),
-        "ended": shown.open and not _stands(shown),
+        "ended": _ended(shown),
         "form": form or (RenewForm(most_days=most) if most else None),
     }
     fragment = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx
@@ -114,9 +114,12 @@ def _page(
     return render(request, template, context, status=status)
 
 
-def _stands(shown: Handover) -> bool:
-    """Whether a refund has not ended what it is about."""
-    return shown.entitlement.state in (Entitlement.State.ACTIVE, Entitlement.State.LENT)
+def _ended(shown: Handover) -> bool:
+    """Whether a refund has ended what it is about, also once the worker has closed the loan."""
+    state = shown.entitlement.state
+    if shown.open:
+        return state not in (Entitlement.State.ACTIVE, Entitlement.State.LENT)
+    return shown.state == _State.RETURNED and state == Entitlement.State.REVOKED
 
 
 @login_required

@@ -80,6 +80,7 @@ def test_a_refund_is_told_to_whoever_has_it_by_then() -> None:
     assert "Your money" not in received
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_refund_of_something_lent_is_told_once_and_calls_it_lent_no_more() -> None:
     ada, eve = person("ada"), person("eve")
     what = own(ada)
@@ -97,6 +98,11 @@ def test_a_refund_of_something_lent_is_told_once_and_calls_it_lent_no_more() -> 
         listed = who.browser.get("/handovers/").content.decode()
         assert "Refunded" in listed
         assert "until" not in listed
+    JobWorker(batch=True).run()
+    for who in (ada, eve):
+        closed = who.browser.get(f"/handovers/{made.pk}/").content.decode()
+        assert "The purchase was refunded, so this has ended." in closed
+        assert "opens on your devices again" not in closed
     said = [_words(seeder) for seeder in (device, borrower)]
     assert "This purchase was refunded on" in said[0]
     assert "to whoever had bought it" in said[1]

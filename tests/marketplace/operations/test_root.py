@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import datetime as dt
 import json
 import os
@@ -306,6 +307,19 @@ def test_a_root_that_was_tried_before_it_was_wiped_has_no_doubts_later(tmp_path:
     said = root("sign", file, asked(tmp_path, "next.json"), tmp_path / "later.json", "--yes")
 
     assert "!" not in said
+
+
+def test_nothing_is_signed_where_nobody_can_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, answer = wiped(tmp_path), tmp_path / "answer.json"
+    request = asked(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    with pytest.raises(CommandError, match="nobody is here to answer"):
+        root("sign", file, request, answer)
+
+    assert not answer.exists()
 
 
 def test_a_second_request_asks_for_the_same_keys(tmp_path: Path) -> None:

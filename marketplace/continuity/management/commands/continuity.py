@@ -34,6 +34,8 @@ class Command(BaseCommand):
             act[options["action"]](options)
         except MarketplaceError as error:
             raise CommandError(str(error)) from error
+        except EOFError:
+            raise CommandError("Nothing was written: nobody is here to type the name.") from None
 
     def _prepare(self, options: dict[str, Any]) -> None:
         paths = services.prepare_shares(

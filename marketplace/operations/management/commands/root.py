@@ -78,6 +78,10 @@ class Command(BaseCommand):
             actions[given.action](given)
         except MarketplaceError as error:
             raise CommandError(str(error)) from None
+        except EOFError:
+            raise CommandError(
+                "Nothing was done: nobody is here to answer. In a script: sign --yes"
+            ) from None
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from None
 
