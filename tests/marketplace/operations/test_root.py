@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import datetime as dt
 import json
 import os
@@ -314,7 +313,7 @@ def test_nothing_is_signed_where_nobody_can_be_asked(
 ) -> None:
     file, answer = wiped(tmp_path), tmp_path / "answer.json"
     request = asked(tmp_path)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin", StringIO())
 
     with pytest.raises(CommandError, match="nobody is here to answer"):
         root("sign", file, request, answer)
