@@ -79,12 +79,10 @@ def activated(folder: ShopFolder, shop: Shop, *, thumbprint: str) -> Activated |
     return Activated(activation, unlock)
 
 
-def fetch_unlock(
-    client: ShopClient, folder: ShopFolder, *, thumbprint: str, now: datetime
-) -> Unlock:
+def fetch_unlock(client: ShopClient, folder: ShopFolder, *, thumbprint: str, now: datetime) -> bool:
     """Fetch and keep the unlock documents of this device and of the recovery key.
 
-    Raises ShopError, RecoveryError where the shop's answer holds none that it signed.
+    Returns whether the shop shows one for a recovery key. Raises ShopError, RecoveryError where the shop's answer holds none that it signed.
     """
     papers, told = UnlockPapers(folder), _told(client, folder, now=now)
     found = next((one for one in told if one[1].recipient == thumbprint), None)
@@ -94,11 +92,15 @@ def fetch_unlock(
             "Try again later, and tell the shop if it stays so."
         )
     _keep(papers.device_file, *found, client.shop)
-    for jws, unlock in told:
+    recovery = [
         # Whoever answers in the shop's place may show another buyer's, which is genuine too.
-        if unlock.recipient != thumbprint and unlock.subject == found[1].subject:
-            _keep(papers.recovery_file, jws, unlock, client.shop)
-    return found[1]
+        one
+        for one in told
+        if one[1].recipient != thumbprint and one[1].subject == found[1].subject
+    ]
+    for jws, unlock in recovery:
+        _keep(papers.recovery_file, jws, unlock, client.shop)
+    return bool(recovery)
 
 
 def _told(client: ShopClient, folder: ShopFolder, *, now: datetime) -> list[tuple[str, Unlock]]:

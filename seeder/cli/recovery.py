@@ -84,8 +84,10 @@ def _kit(
 
         seat = open_seat(shop)
         with reach(seat) as client:
-            if client is not None:
-                fetch_unlock(client, seat.folder, thumbprint=seat.device.thumbprint, now=utc_now())
+            # A shop that does not answer takes nothing away: what is here is believed.
+            registered = client is None or fetch_unlock(
+                client, seat.folder, thumbprint=seat.device.thumbprint, now=utc_now()
+            )
             titles = write_kit(
                 path,
                 shop=client.shop if client is not None else seat.shop,
@@ -95,12 +97,25 @@ def _kit(
                 opener=seat.opener(client),
             )
         if as_json:
-            emit({"kit": str(path), "titles": list(titles), "offline": client is None})
+            emit(
+                {
+                    "kit": str(path),
+                    "titles": list(titles),
+                    "offline": client is None,
+                    "registered": registered,
+                }
+            )
             return
         count = len(titles)
         say(f"{path} covers {count} {'purchase' if count == 1 else 'purchases'}.")
         if client is None:
             say("The shop cannot be reached; what you bought since is not in it.")
+        if not registered:
+            say(
+                "Your account has no recovery key any more, as it was removed: this kit goes with "
+                "the old paper, without what you bought since. Make a new key, with: geobuk "
+                "recovery create"
+            )
 
 
 @recovery.command("remove")

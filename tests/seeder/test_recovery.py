@@ -154,6 +154,20 @@ def test_the_kit_opens_nothing_and_names_open_torrents(
         assert package.key.to_bytes() not in raw
 
 
+def test_a_kit_for_a_key_that_was_removed_elsewhere_says_so(
+    geobuk: Geobuk, seat: Seat, shop: EndingShop, film: FakePackage, tmp_path: Path
+) -> None:
+    geobuk("recovery", "create")
+    good = last_json(geobuk("recovery", "kit", str(tmp_path / "good.zip"), "--json"))
+    shop.paper = None  # as on the shop's page
+
+    told = geobuk("recovery", "kit", str(tmp_path / "kit.zip"))
+    as_json = last_json(geobuk("recovery", "kit", str(tmp_path / "kit.zip"), "--json"))
+
+    assert (told.exit_code, good["registered"], as_json["registered"]) == (0, True, False)
+    assert "no recovery key any more" in told.output
+
+
 def test_without_a_key_there_is_no_kit(geobuk: Geobuk, seat: Seat, tmp_path: Path) -> None:
     answer = geobuk("recovery", "kit", str(tmp_path / "kit.zip"), "--json")
 
