@@ -18,7 +18,7 @@ CRITICAL_RIGHTS: Final = ("rights.lease", "rights.play_window", "rights.play_cou
 
 _REFUSALS = {
     "play": "This licence does not include playing. Ask the shop what your purchase permits.",
-    "save": "The seller does not permit saving a copy of this. You can play it as often as you like.",
+    "save": "Saving a copy is not part of what you have. It can be played here.",
 }
 
 

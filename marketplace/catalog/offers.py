@@ -115,7 +115,12 @@ def _passing_on(listing: Listing) -> Iterator[Promise]:
     if listing.transferable:
         yield Promise(_("You may pass it on to somebody else for good."))
     if listing.giftable:
-        yield Promise(_("You may give it away as long as none of your devices has opened it."))
+        yield Promise(
+            _(
+                "You may give it away as long as none of your devices has fetched it: a seeder "
+                "that runs does so by itself."
+            )
+        )
 
 
 def _plays_only() -> Promise:

@@ -17,6 +17,7 @@ from marketplace.handovers.models import Handover, Surrender
 from marketplace.handovers.types import Choice, Shelves
 from marketplace.licensing import services as licensing
 from marketplace.licensing.types import Entitlement
+from marketplace.packaging import queries as packaging
 
 __all__ = [
     "choices_of",
@@ -81,13 +82,20 @@ def choices_of(entitlement: Entitlement) -> tuple[Choice, ...]:
     rights = Rights.from_claims(entitlement.rights)
     choices = []
     # What plays on leases ends by itself: it is not lent, and never passed on once opened.
-    if rights.lease is None and rights.lend is not None and rights.lend >= _DAY:
+    lendable = rights.lease is None and rights.lend is not None and rights.lend >= _DAY
+    # A borrower saves nothing, so what only opens when it is saved is of no use to one.
+    if lendable and rights.lend is not None and _plays(entitlement):
         choices.append(Choice(_Kind.LOAN, rights.lend // _DAY))
     if rights.gift and not licensing.was_opened(entitlement):
         choices.append(Choice(_Kind.GIFT))
     if rights.lease is None and rights.transfer:
         choices.append(Choice(_Kind.TRANSFER))
     return tuple(choices)
+
+
+def _plays(entitlement: Entitlement) -> bool:
+    files = packaging.files(entitlement.package_id)
+    return any(packaging.playable(file.media_type) for file in files)
 
 
 def waiting_for(handover: Handover) -> list[Surrender]:

@@ -22,6 +22,7 @@ class AuditEntry(AppendOnlyModel):
 
     class Meta:
         ordering = ["index"]
+        verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
         return f"audit entry {self.index}"

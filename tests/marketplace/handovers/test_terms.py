@@ -64,6 +64,16 @@ def test_the_listings_terms_at_the_purchase_decide(
     assert {choice.most_days for choice in choices if choice.kind == "loan"} <= {7}
 
 
+def test_what_only_opens_when_it_is_saved_is_not_lent(ada: Person) -> None:
+    terms = SaleTerms(may_save=True, lend_days=7, transferable=True)
+    tool = {"tool.zip": b"PK\x03\x04" + bytes(500)}
+    bought = buy(ada.user, sell(terms=terms, files=tool))
+
+    _entitlement, choices = services.what_to_offer(ada.user, bought.pk)
+
+    assert {choice.kind for choice in choices} == {"transfer"}
+
+
 def test_every_version_that_a_device_holds_is_given_back(ada: Person, eve: Person) -> None:
     listing = sell(terms=SaleTerms(transferable=True))
     first = buy(ada.user, listing).package_id
