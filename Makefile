@@ -21,7 +21,7 @@ run: setup
 test: setup lint
 	@scripts/system-packages.sh postgresql chromium fonts-noto-cjk nodejs dbus gnome-keyring
 	@$(BIN)/python -m tests.on_postgres -m race
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: setup
 	@scripts/system-packages.sh nginx

@@ -15,12 +15,26 @@ from hypothesis import strategies as st
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Marks and fixtures of tests that start programs.
+HEAVY = {"e2e", "install", "house", "chromium"}
+
 
 def pytest_sessionstart() -> None:
     """Go to the zone in GEOBUK_TEST_TZ, which Django has replaced by its own by now."""
     if zone := os.environ.get("GEOBUK_TEST_TZ"):
         os.environ["TZ"] = zone
         time.tzset()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what starts whole shops and browsers in one of the workers, one after the other.
+
+    Two of them at once on two cores make each other slow enough to run into their limits.
+    """
+    for item in items:
+        names = {*getattr(item, "fixturenames", ()), *(mark.name for mark in item.iter_markers())}
+        if names & HEAVY:
+            item.add_marker(pytest.mark.xdist_group("heavy"))
 
 
 @pytest.fixture(scope="session", autouse=True)
