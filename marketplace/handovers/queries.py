@@ -21,6 +21,7 @@ from marketplace.packaging import queries as packaging
 
 __all__ = [
     "choices_of",
+    "gift_is_over",
     "handover_of",
     "offers_to",
     "open_handovers",
@@ -76,8 +77,7 @@ def open_handovers(user: User) -> dict[uuid.UUID, Handover]:
 
 def choices_of(entitlement: Entitlement) -> tuple[Choice, ...]:
     """How `entitlement` may be handed over now, as its seller allowed when it was bought."""
-    active = licensing.state_of(entitlement, timezone.now()) == Entitlement.State.ACTIVE
-    if not active or entitlement.on_hold or entitlement.kind == Entitlement.Kind.LOAN:
+    if not _at_hand(entitlement):
         return ()
     rights = Rights.from_claims(entitlement.rights)
     choices = []
@@ -91,6 +91,17 @@ def choices_of(entitlement: Entitlement) -> tuple[Choice, ...]:
     if rights.lease is None and rights.transfer:
         choices.append(Choice(_Kind.TRANSFER))
     return tuple(choices)
+
+
+def gift_is_over(entitlement: Entitlement) -> bool:
+    """Whether it could be given away but for a device that has fetched its licence."""
+    gift = Rights.from_claims(entitlement.rights).gift
+    return gift and _at_hand(entitlement) and licensing.was_opened(entitlement)
+
+
+def _at_hand(entitlement: Entitlement) -> bool:
+    active = licensing.state_of(entitlement, timezone.now()) == Entitlement.State.ACTIVE
+    return active and not entitlement.on_hold and entitlement.kind != Entitlement.Kind.LOAN
 
 
 def _plays(entitlement: Entitlement) -> bool:

@@ -82,7 +82,12 @@ def offer(request: HttpRequest, entitlement_id: uuid.UUID) -> HttpResponse:
         else:
             messages.success(request, _("Offered. We have written to %s.") % made.address)
             return redirect("handovers:handover", made.pk)
-    context = {"entitlement": entitlement, "choices": choices, "form": form}
+    context = {
+        "entitlement": entitlement,
+        "choices": choices,
+        "gift_is_over": queries.gift_is_over(entitlement),
+        "form": form,
+    }
     return render(request, "handovers/offer.html", context, status=status)
 
 

@@ -109,7 +109,8 @@ def test_what_was_opened_is_no_gift(ada: Person, eve: Person) -> None:
     answer = offer(ada, what, "gift", eve.user.email)
 
     assert answer.status_code == 422
-    assert b"neither lent nor passed on" in answer.content
+    assert b"A device of yours has fetched its licence" in answer.content
+    assert b"neither lent nor passed on" not in answer.content
     assert not Handover.objects.exists()
 
 

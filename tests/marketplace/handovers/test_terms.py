@@ -64,6 +64,26 @@ def test_the_listings_terms_at_the_purchase_decide(
     assert {choice.most_days for choice in choices if choice.kind == "loan"} <= {7}
 
 
+def test_the_page_says_why_an_opened_purchase_is_no_gift(ada: Person) -> None:
+    what = own(ada, lend=None)
+    page = f"/handovers/offer/{what.pk}/"
+    before = ada.browser.get(page).content.decode()
+
+    fetch(ada.device(), what.package_id)
+
+    after = ada.browser.get(page).content.decode()
+    assert ("cannot be given away" in before, "cannot be given away" in after) == (False, True)
+    assert ('value="gift"' in before, 'value="gift"' in after) == (True, False)
+    assert 'value="transfer"' in after
+
+
+def test_no_field_of_an_offer_is_called_optional(ada: Person) -> None:
+    page = ada.browser.get(f"/handovers/offer/{own(ada).pk}/").content.decode()
+
+    assert 'name="days"' in page
+    assert "(optional)" not in page
+
+
 def test_what_only_opens_when_it_is_saved_is_not_lent(ada: Person) -> None:
     terms = SaleTerms(may_save=True, lend_days=7, transferable=True)
     tool = {"tool.zip": b"PK\x03\x04" + bytes(500)}
