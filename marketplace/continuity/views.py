@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts.types import User
 from marketplace.continuity import queries, services
@@ -31,10 +31,15 @@ def recovery(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest) -> HttpResponse:
-    """Forget the recovery key: its paper is lost, or somebody has seen it."""
+    """Ask, then forget the recovery key: its paper is lost, or somebody has seen it."""
     assert isinstance(request.user, User)
+    if request.method != "POST":
+        if queries.recovery_key_of(request.user) is None:
+            return redirect("continuity:recovery")
+        return render(request, "continuity/remove.html")
     services.forget_recovery_key(user=request.user, now=timezone.now())
     messages.success(request, _("The recovery key is removed. Make a new one with the program."))
     return redirect("continuity:recovery")

@@ -139,7 +139,7 @@ PAGES: dict[str, Row] = {
     ),
     "accounts/recovery/": Row(path="/accounts/recovery/", get=members(200), post=members(405)),
     "accounts/recovery/remove/": Row(
-        path="/accounts/recovery/remove/", get=members(405), post=members(404)
+        path="/accounts/recovery/remove/", get=members(302), post=members(404)
     ),
     "handovers/": Row(path="/handovers/", get=members(200), post=members(405)),
     # Its owner has not logged in just now, and so is asked for the password first.

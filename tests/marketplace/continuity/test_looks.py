@@ -49,7 +49,9 @@ def test_the_page_fits_and_removes_a_key(
     page.reload()
     _check(page)
     page.screenshot(path=str(tmp_path / "page.png"), full_page=True)
-    page.get_by_role("button", name="Remove the recovery key").click()
+    page.get_by_role("link", name="Remove the recovery key").click()
+    _check(page)
+    page.get_by_role("button", name="Remove the key").click()
 
     expect(page.get_by_text("The recovery key is removed.")).to_be_visible()
     context.close()

@@ -64,11 +64,17 @@ def test_the_page_tells_how_to_make_a_key_and_how_to_remove_it(client: Client) -
     before = client.get("/accounts/recovery/").content.decode()
     services.register_recovery_key(user=ada, keys=public_parts(), now=timezone.now())
     after = client.get("/accounts/recovery/").content.decode()
+    asked = client.get("/accounts/recovery/remove/").content.decode()
+    asked_only = queries.recovery_key_of(ada)
     gone = client.post("/accounts/recovery/remove/", follow=True)
 
     assert "geobuk recovery create" in before
     assert "geobuk recover KIT" in before
     assert "Remove the recovery key" in after
     assert "geobuk recovery kit" in after
+    assert "<form" in asked
+    assert "Destroy the paper" in asked
+    assert asked_only is not None
+    assert client.get("/accounts/recovery/remove/").url == "/accounts/recovery/"
     assert "The recovery key is removed." in gone.content.decode()
     assert queries.recovery_key_of(ada) is None
