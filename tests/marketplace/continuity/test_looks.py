@@ -25,6 +25,11 @@ def _check(page: Page) -> None:
     violations = [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]]
     assert violations == []
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    # No option and no name of a file is broken in two.
+    words = "[...document.querySelectorAll('code .nowrap')]"
+    assert page.evaluate(f"{words}.filter(word => word.getClientRects().length > 1).length") == 0
+    boxes = "[...document.querySelectorAll('code.code-box')]"
+    assert page.evaluate(f"{boxes}.filter(box => box.scrollWidth > box.clientWidth).length") == 0
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
