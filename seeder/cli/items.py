@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from seeder.cli.output import JsonOption, PeerOption, ShopOption, emit, reporting, say, show_size
 
@@ -24,8 +26,15 @@ _GONE = {"expired": "over", "lent": "lent", "transferred": "passed on", "returne
 
 def _where(seat: Seat, item: LibraryItem) -> str:
     if not item.active:
-        return _GONE.get(item.state, "withdrawn")
+        return _GONE.get(item.state) or _why_revoked(seat, item)
     return "here" if seat.here(item.package) else "not here yet"
+
+
+def _why_revoked(seat: Seat, item: LibraryItem) -> str:
+    """As the shop's page calls it, where its last signed word gives the reason."""
+    word = seat.papers(item.package).status()
+    refunded = word is not None and not word.open and word.reason == "refund"
+    return "refunded" if refunded else "withdrawn"
 
 
 def _terms(seat: Seat, item: LibraryItem | None) -> Remaining | None:
@@ -53,7 +62,13 @@ def _sentence(seat: Seat, item: LibraryItem | None) -> str | None:
     return tell(terms, utc_now()) if terms else None
 
 
-def library(shop: ShopOption = None, as_json: JsonOption = False) -> None:
+def library(
+    everything: Annotated[
+        bool, typer.Option("--all", help="List what has ended or was passed on as well.")
+    ] = False,
+    shop: ShopOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List what you bought."""
     with reporting(as_json):
         from seeder.cli.seat import known_library, open_seat, reach
@@ -75,20 +90,29 @@ def library(shop: ShopOption = None, as_json: JsonOption = False) -> None:
                 }
             )
             return
-        _show_library(seat, known.items)
+        _show_library(seat, known.items, everything=everything)
         if not fresh:
             when = known.fetched_at.astimezone().strftime("%Y-%m-%d %H:%M")
             say(f"The shop cannot be reached; this is the list of {when}.")
 
 
-def _show_library(seat: Seat, items: tuple[LibraryItem, ...]) -> None:
+def _show_library(seat: Seat, items: tuple[LibraryItem, ...], *, everything: bool) -> None:
+    if not items:
+        say(f"Nothing bought yet. The shop: {seat.shop.site}")
+        return
+    # What is lent comes back by itself, so it has not ended.
+    shown = [item for item in items if everything or item.active or item.state == "lent"]
+    if shown:
+        _show_items(seat, shown)
+    if len(shown) < len(items):
+        say(f"{len(items) - len(shown)} ended: geobuk library --all")
+
+
+def _show_items(seat: Seat, items: Sequence[LibraryItem]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    if not items:
-        say(f"Nothing bought yet. The shop: {seat.shop.site}")
-        return
     table = Table(box=None, pad_edge=False)
     for heading in ("Title", "Seller"):
         table.add_column(heading, overflow="fold")

@@ -461,7 +461,7 @@ def test_what_has_ended_is_named_as_what_it_is(
 ) -> None:
     rent().state = state
 
-    assert word in geobuk("library").stdout.split("Rental:")[0]
+    assert word in geobuk("library", "--all").stdout.split("Rental:")[0]
     refused = last_json(geobuk("play", "night", "--json"))["error"]
     assert (refused["code"], sentence in refused["message"]) == ("revoked", True)
 

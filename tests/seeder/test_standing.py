@@ -414,6 +414,29 @@ def test_the_library_alone_withdraws_nothing_and_leads_to_the_question(
     assert last_json(geobuk("library", "--json"))["items"] == []
 
 
+def test_what_has_ended_is_one_line_until_all_is_asked_for(
+    seat: Seat, shop: FakeShop, film: FakePackage, album: FakePackage, geobuk: Geobuk
+) -> None:
+    geobuk("library")
+    hear(seat, shop.word_on(film, status="revoked", reason="refund", sequence=9), film)
+    film.state = "revoked"
+
+    shown, all_of_it = geobuk("library"), geobuk("library", "--all")
+
+    assert ("Night Film" in shown.stdout, album.id[:8] in shown.stdout) == (False, True)
+    assert "1 ended: geobuk library --all" in shown.stderr
+    assert "refunded" in all_of_it.stdout
+    assert "withdrawn" not in all_of_it.stdout
+    assert "ended:" not in all_of_it.stderr
+    assert len(last_json(geobuk("library", "--json"))["items"]) == 2
+
+    album.state = "lent"
+    assert "lent" in geobuk("library").stdout  # it comes back
+    album.state = "transferred"
+    nothing = geobuk("library")
+    assert (nothing.stdout, "2 ended:" in nothing.stderr) == ("", True)
+
+
 def test_a_purchase_without_a_licence_here_is_what_the_library_says(
     seat: Seat, shop: FakeShop, film: FakePackage, geobuk: Geobuk
 ) -> None:
