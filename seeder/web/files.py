@@ -65,7 +65,7 @@ class FileAnswer:
         kind = kind_of(self._entry.media_type)
         if (self._save or kind == "other") and not self._play.package.rights.save:
             refusal = PlainTextResponse(
-                "The seller does not permit saving a copy of this.", HTTPStatus.FORBIDDEN
+                "Saving a copy is not part of what you have.", HTTPStatus.FORBIDDEN
             )
             await refusal(scope, receive, send)
             return

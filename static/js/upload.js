@@ -181,8 +181,10 @@ function next() {
   for (const job of waiting.slice(0, Math.max(0, AT_ONCE - running))) job.start();
 }
 
+// The list is asked for in this element's name: a button of the list that is pressed meanwhile
+// takes its place (hx-sync there), since its own answer is newer and would find no list to replace.
 function refresh() {
-  htmx.ajax("GET", text.list, { target: "#file-list", swap: "outerHTML" });
+  htmx.ajax("GET", text.list, { source: root, target: "#file-list", swap: "outerHTML" });
 }
 
 // A file on its way is shown by its own row above, not as an unfinished one in the list.

@@ -75,6 +75,6 @@ def test_the_page_tells_how_to_make_a_key_and_how_to_remove_it(client: Client) -
     assert "<form" in asked
     assert "Destroy the paper" in asked
     assert asked_only is not None
-    assert client.get("/accounts/recovery/remove/").url == "/accounts/recovery/"
+    assert client.get("/accounts/recovery/remove/")["Location"] == "/accounts/recovery/"
     assert "The recovery key is removed." in gone.content.decode()
     assert queries.recovery_key_of(ada) is None
