@@ -197,6 +197,8 @@ class Daemon:
             self._take_events()
             for part in (self._refresh_if_due, self._downloads.step, self._renew, self._report):
                 # Each for itself: while the shop is away, what is here is still shared.
+                if self._stop.is_set():
+                    return
                 try:
                     part()
                 except SeederError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from seeder.cli.progress import Progress, make_progress
@@ -17,11 +18,19 @@ from seeder.item_state import ItemState
 from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
 
-__all__ = ["daemon_states", "fetch", "open_downloads", "require_hope", "settings_for"]
+__all__ = ["Limits", "daemon_states", "fetch", "open_downloads", "require_hope", "settings_for"]
 
 STEP = 0.5
 PATIENCE = 60.0  # seconds without any news of the daemon before it counts as gone
 MEGA = 1_000_000
+
+
+class Limits(TypedDict):
+    """What a session may take: MB a second, 0 for no limit, and the port for peers, 0 for any."""
+
+    down: float
+    up: float
+    port: int
 
 
 def settings_for(seat: Seat, *, down: float, up: float) -> tuple[SessionSettings, bool]:

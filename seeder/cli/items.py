@@ -149,25 +149,23 @@ def sync(peer: PeerOption = None, shop: ShopOption = None, as_json: JsonOption =
         from seeder.cli.fetching import fetch
         from seeder.cli.output import stop_on_sigterm
         from seeder.cli.seat import connect, open_seat
-        from seeder.errors import ShopUnreachableError
-        from seeder.library import load_library, without_old_versions
+        from seeder.errors import DeviceRemovedError, ShopError, ShopUnreachableError
 
         stop_on_sigterm()
         seat = open_seat(shop)
-        if _sync_openly(seat, peer or (), as_json=as_json):
-            return
         offline = False
         try:
             with connect(seat) as client:
                 states = fetch(seat, client, only=None, as_json=as_json)
             packages = [state.package for state in states]
-        except ShopUnreachableError:
-            known = load_library(seat.folder)
-            bought = without_old_versions(known.items if known else (), here=seat.here)
-            packages = [item.package for item in bought if item.active]
-            if not packages or not all(map(seat.here, packages)):
+        except DeviceRemovedError:
+            raise
+        except ShopError as error:
+            if _sync_openly(seat, peer or (), as_json=as_json):
+                return
+            packages, offline = _all_here(seat), True
+            if not packages or not isinstance(error, ShopUnreachableError):
                 raise
-            offline = True
         if as_json:
             emit({"complete": True, "offline": offline, "packages": packages})
             return
@@ -177,8 +175,18 @@ def sync(peer: PeerOption = None, shop: ShopOption = None, as_json: JsonOption =
             say("The shop cannot be reached; what you bought since is not counted.")
 
 
+def _all_here(seat: Seat) -> list[str]:
+    """The packages of what is known to be bought, where all of it is here; else none."""
+    from seeder.library import load_library, without_old_versions
+
+    known = load_library(seat.folder)
+    bought = without_old_versions(known.items if known else (), here=seat.here)
+    packages = [item.package for item in bought if item.active]
+    return packages if all(map(seat.here, packages)) else []
+
+
 def _sync_openly(seat: Seat, peers: Sequence[str], *, as_json: bool) -> bool:
-    """Fetch from other buyers where the shop has ended; False where it has not."""
+    """Fetch from other buyers what an activation unlocked; False where there is none."""
     from seeder.cli.open_fetching import fetch_openly, unlocked_items
 
     items = unlocked_items(seat)

@@ -1,40 +1,56 @@
-"""Downloading and sharing what is unlocked, once the shop has ended."""
+"""Downloading and sharing what is unlocked, while the shop cannot be reached."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NoReturn
+from typing import Unpack
 
-from seeder.cli.fetching import STEP, daemon_states, fetch, require_hope, settings_for
+from seeder.cli.fetching import STEP, Limits, daemon_states, fetch, require_hope, settings_for
 from seeder.cli.progress import make_progress
-from seeder.cli.seat import Seat
+from seeder.cli.seat import Seat, connect
 from seeder.config import exclusive, utc_now, write_json
 from seeder.daemon import RunState
-from seeder.errors import AlreadyRunningError
+from seeder.errors import AlreadyRunningError, ShopError
 from seeder.item_state import ItemState
 from seeder.library import LibraryItem, load_library
 from seeder.open_swarm import OpenSwarm, parse_peer
 from seeder.session import Session
 from seeder.unlocking import activated
 
-__all__ = ["fetch_openly", "open_openly", "run_openly", "unlocked_items"]
+__all__ = ["fetch_openly", "open_openly", "run_openly", "shop_answers", "unlocked_items"]
 
-ENDED = "The shop has ended: what you own is shared openly, from buyer to buyer."
+ENDED = "The shop cannot be reached: what you own is shared openly, from buyer to buyer."
 
 
 def unlocked_items(seat: Seat) -> tuple[LibraryItem, ...] | None:
-    """What the shop's end has unlocked for this device; None while it has not ended."""
+    """What an activation has unlocked for this device; None where there is none.
+
+    What the shop's last signed word ended stays shut, and is not shared either.
+    """
     ended = activated(seat.folder, seat.shop, thumbprint=seat.device.thumbprint)
     if ended is None:
         return None
     granted = {grant.package_id for grant in ended.unlock.grants}
     known = load_library(seat.folder)
     items = known.items if known is not None else ()
-    return tuple(item for item in items if item.package in granted)
+    return tuple(
+        item
+        for item in items
+        if item.package in granted and seat.papers(item.package).revocation() is None
+    )
+
+
+def shop_answers(seat: Seat) -> bool:
+    """Whether the shop is there, under the pinned root, and this device has a login to it."""
+    try:
+        connect(seat).close()
+    except ShopError:
+        return False
+    return True
 
 
 @contextmanager
@@ -90,17 +106,16 @@ def run_openly(
     items: Sequence[LibraryItem],
     *,
     peers: Sequence[str],
-    down: float,
-    up: float,
-    port: int,
     as_json: bool,
-) -> NoReturn:
-    """Share until Ctrl-C, and say how it goes as the daemon does."""
+    until: Callable[[], bool],
+    **limits: Unpack[Limits],
+) -> None:
+    """Share until `until` holds or Ctrl-C, and say how it goes as the daemon does."""
     with (
         make_progress(as_json=as_json) as progress,
-        open_openly(seat, items, peers=peers, down=down, up=up, port=port) as swarm,
+        open_openly(seat, items, peers=peers, **limits) as swarm,
     ):
-        while True:
+        while not until():
             swarm.step()
             state = RunState(
                 pid=os.getpid(),

@@ -21,6 +21,7 @@ from seeder.cli.output import (
 if TYPE_CHECKING:
     from seeder.cli.seat import Seat
     from seeder.client import ShopClient
+    from seeder.library import LibraryItem
     from seeder.opened import OpenedPackage
 
 __all__ = ["play", "save"]
@@ -39,13 +40,10 @@ def _open(
     as_json: bool,
 ) -> OpenedPackage:
     """Find what is meant, fetch what is missing, and check everything."""
-    from seeder.cli.fetching import fetch
-    from seeder.cli.open_fetching import fetch_openly
     from seeder.cli.seat import known_library
     from seeder.errors import LicenceRefusedError
     from seeder.library import find_item, newest_version
     from seeder.papers import why_gone
-    from seeder.unlocked import unlocked_opener
 
     known, _fresh = known_library(seat, client)
     item = find_item(known.items, wanted, here=seat.here)
@@ -58,12 +56,48 @@ def _open(
     if not item.active:
         message = seat.papers(item.package).revocation() or why_gone(item.state)
         raise LicenceRefusedError(message, code="revoked")
+    return _open_item(seat, client, item, action=action, as_json=as_json)
+
+
+def _open_item(
+    seat: Seat,
+    client: ShopClient | None,
+    item: LibraryItem,
+    *,
+    action: Literal["play", "save"],
+    as_json: bool,
+) -> OpenedPackage:
+    """By its licence while the shop answers; by the unlock document where that fails."""
+    from seeder.cli.open_fetching import fetch_openly
+    from seeder.errors import DeviceRemovedError, LicenceRefusedError, ShopError
+    from seeder.unlocked import unlocked_opener
+
     unlocked = unlocked_opener(seat.shop, seat.folder, seat.device)
-    if unlocked is not None and unlocked.names(item.package):
-        if not seat.here(item.package):
-            fetch_openly(seat, [item], peers=(), as_json=as_json)
-        content = seat.store.package_folder(item.package)
-        return unlocked.open(item, content=content, action=action)
+    if unlocked is None or not unlocked.names(item.package):
+        return _open_licensed(seat, client, item, action=action, as_json=as_json)
+    if client is not None:
+        try:
+            return _open_licensed(seat, client, item, action=action, as_json=as_json)
+        except DeviceRemovedError:
+            raise
+        except (ShopError, LicenceRefusedError):
+            pass  # where the shop signed that it has ended, the other opener refuses as well
+    if not seat.here(item.package):
+        fetch_openly(seat, [item], peers=(), as_json=as_json)
+    content = seat.store.package_folder(item.package)
+    return unlocked.open(item, content=content, action=action)
+
+
+def _open_licensed(
+    seat: Seat,
+    client: ShopClient | None,
+    item: LibraryItem,
+    *,
+    action: Literal["play", "save"],
+    as_json: bool,
+) -> OpenedPackage:
+    from seeder.cli.fetching import fetch
+
     if not seat.here(item.package):
         fetch(seat, client, only=frozenset({item.package}), as_json=as_json)
     content = seat.store.package_folder(item.package)

@@ -24,10 +24,13 @@ Geobuk = Callable[..., Result]
 
 
 @contextmanager
-def program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The real program in a process of its own, stopped by Ctrl-C if it still runs."""
+def program(*arguments: str, first: str = "") -> Iterator[subprocess.Popen[str]]:
+    """The real program in a process of its own, stopped by Ctrl-C if it still runs.
+
+    `first` is what is set before it starts, as shorter pauses.
+    """
     with subprocess.Popen(
-        [sys.executable, "-c", "from seeder.cli import main; main()", *arguments],
+        [sys.executable, "-c", f"{first}\nfrom seeder.cli import main; main()", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
