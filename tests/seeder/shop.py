@@ -431,8 +431,8 @@ class FakeShop(SignedWords):
         if refusal := self._refusal(request):
             return refusal
         licence = request.path_params["licence"]
-        package = next(p for p in self.packages.values() if p.licence_id == licence)
-        if package.state != "active" or package.rights is None:
+        package = next((p for p in self.packages.values() if p.licence_id == licence), None)
+        if package is None or package.state != "active" or package.rights is None:
             return _error(404, "licence_not_found", "There is no such licence.")
         lease = self.leases.lease(
             await request.json(),
