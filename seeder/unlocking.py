@@ -85,6 +85,10 @@ def fetch_unlock(client: ShopClient, folder: ShopFolder, *, thumbprint: str, now
     Returns whether the shop shows one for a recovery key. Raises ShopError, RecoveryError where the shop's answer holds none that it signed.
     """
     papers, told = UnlockPapers(folder), _told(client, folder, now=now)
+    ended = activated(folder, client.shop, thumbprint=thumbprint)
+    if ended is not None:
+        # What another secret opens would shut again what the activation here has opened.
+        told = [one for one in told if one[1].commitment == ended.unlock.commitment]
     found = next((one for one in told if one[1].recipient == thumbprint), None)
     if found is None:
         raise RecoveryError(

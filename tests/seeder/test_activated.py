@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import JSONResponse
 from typer.testing import Result
 
+from drm.unlock import ActivationSecret
 from seeder.cli.seat import Seat
 from seeder.config import read_json
 from tests.seeder.conftest import SONG, last_json
@@ -104,6 +105,25 @@ def test_a_refund_after_the_activation_counts_with_the_shop_and_without(
 
     assert refused["error"]["code"] == "revoked"
     assert last_json(geobuk("sync", "--json"))["packages"] == []
+
+
+def test_documents_under_another_secret_shut_nothing_that_is_open(
+    geobuk: Geobuk,
+    shop: EndingShop,
+    running: Running,
+    activated_film: FakePackage,
+    origin: Origin,
+    tmp_path: Path,
+) -> None:
+    shop.secret = ActivationSecret.generate()
+    origin.seed(shop.add("Song", [("song.flac", "audio/flac", SONG)]))
+
+    assert geobuk("sync", "--json").exit_code == 0
+    running.stop()
+
+    assert geobuk("save", "night", str(tmp_path / "film.mp4")).exit_code == 0
+    # Without the licence, too: by the document that the activation opens.
+    assert last_json(geobuk("sync", "--json"))["packages"] == [activated_film.id]
 
 
 def test_who_answers_in_a_dead_shops_place_keeps_nothing_shut(
