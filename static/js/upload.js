@@ -184,7 +184,9 @@ function next() {
 // The list is asked for in this element's name: a button of the list that is pressed meanwhile
 // takes its place (hx-sync there), since its own answer is newer and would find no list to replace.
 function refresh() {
-  htmx.ajax("GET", text.list, { source: root, target: "#file-list", swap: "outerHTML" });
+  const wanted = { source: root, target: "#file-list", swap: "outerHTML" };
+  // Rejected where a button took its place: then the list is newer than what was asked for.
+  htmx.ajax("GET", text.list, wanted).catch(() => {});
 }
 
 // A file on its way is shown by its own row above, not as an unfinished one in the list.

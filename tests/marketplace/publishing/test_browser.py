@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser import open_browser
 from tests.e2e.house import House, wait_until
@@ -165,6 +165,32 @@ def test_files_are_chosen_ordered_refused_and_published(
     expect(page.get_by_role("heading", name="여름 바다")).to_be_visible()
     assert errors == []
     assert [p for p in (house.data / "uploads").rglob("*") if p.is_file()] == []
+
+
+def test_a_list_that_comes_meanwhile_undoes_no_move(page: Page, tmp_path: Path) -> None:
+    for name in ("a.flac", "b.flac", "c.flac"):
+        (tmp_path / name).write_bytes(b"fLaC" + os.urandom(MIB))
+    names, uploads = page.locator(".file-row__name"), page.locator(".upload")
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.locator("#file-input").set_input_files([tmp_path / "a.flac"])
+    expect(names).to_have_text(["a.flac"])
+    page.locator("#file-input").set_input_files([tmp_path / "b.flac"])
+    expect(names).to_have_text(["a.flac", "b.flac"])
+    expect(uploads).to_have_count(0)
+    held: list[Route] = []
+    page.route("**/move/", lambda route: held.append(route))
+
+    # A file arrives, and the list is wanted anew, while the move is still on its way.
+    page.get_by_role("button", name="Move b.flac up").press("Enter")
+    page.locator("#file-input").set_input_files([tmp_path / "c.flac"])
+    expect(uploads).to_have_count(0)
+    page.wait_for_timeout(500)
+    [move] = held
+    move.continue_()
+
+    expect(names).to_have_text(["b.flac", "a.flac", "c.flac"])
+    assert errors == []
 
 
 def test_publishing_waits_for_the_files(house: House, page: Page, tmp_path: Path) -> None:
