@@ -67,7 +67,8 @@ class RightsForm(forms.Form):
         help_text=_("Their devices must delete it first; a copied disk can keep it all the same."),
     )
     giftable = forms.BooleanField(
-        label=_("Buyers may give it away as long as they have not opened it"), required=False
+        label=_("Buyers may give it away as long as no device of theirs has fetched it"),
+        required=False,
     )
 
     def __init__(self, data: Any = None, *, listing: Listing) -> None:

@@ -43,16 +43,6 @@ from tests.marketplace.handovers.handing import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ada() -> Person:
-    return person("ada")
-
-
-@pytest.fixture
-def eve() -> Person:
-    return person("eve")
-
-
 def refund(what: Entitlement, number: int = 1) -> None:
     assert what.order_id is not None
     cause = f"refund:{number}"

@@ -35,16 +35,6 @@ pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
 
 
-@pytest.fixture
-def ada() -> Person:
-    return person("ada")
-
-
-@pytest.fixture
-def eve() -> Person:
-    return person("eve")
-
-
 def test_a_transfer_completes_when_every_device_has_let_go(ada: Person, eve: Person) -> None:
     what = own(ada)
     package = what.package_id

@@ -23,21 +23,10 @@ from tests.marketplace.handovers.handing import (
     let_go,
     offer,
     own,
-    person,
 )
 from tests.marketplace.trade import FLAC, buy, sell, sell_next
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> Person:
-    return person("ada")
-
-
-@pytest.fixture
-def eve() -> Person:
-    return person("eve")
 
 
 @pytest.mark.parametrize(
