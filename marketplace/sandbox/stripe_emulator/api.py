@@ -50,6 +50,7 @@ def answer(world: World, request: ApiRequest) -> ApiResponse:
     if key:
         headers["Idempotency-Key"] = key
     world.request_id, world.idempotency_key = request_id, key
+    world.account = request.headers.get("stripe-account", "")
     try:
         failure = _planned_failure(world, request)
         if failure and failure["when"] == "before":
@@ -61,6 +62,7 @@ def answer(world: World, request: ApiRequest) -> ApiResponse:
         return _error_response(error, headers)
     finally:
         world.request_id = world.idempotency_key = None
+        world.account = ""
     if replayed:
         headers["Idempotent-Replayed"] = "true"
     return ApiResponse(status, body, headers)
@@ -88,9 +90,12 @@ def _injected(plan: dict[str, Any]) -> ApiError:
 def _serve(world: World, request: ApiRequest, key: str | None) -> tuple[int, str, bool]:
     """Return status, body, and whether it is a kept answer."""
     _authenticate(request.headers)
+    _check_account(world)
     route, object_id = find_route(request.method, request.path)
     if key is not None and len(key) > 255:
         raise ApiError("Idempotency keys may have at most 255 characters.")
+    if key and world.account:
+        key = f"{world.account}:{key}"  # each account has its own keys
     digest = hashlib.sha256(request.body.encode()).hexdigest()
     if key and (kept := world.store.answer(key)):
         if (kept.path, kept.digest) != (request.path, digest):
@@ -120,6 +125,17 @@ def _serve(world: World, request: ApiRequest, key: str | None) -> tuple[int, str
             world.store.keep_answer(key, Answer(request.path, digest, error.status, kept_error))
         raise
     return 200, body, False
+
+
+def _check_account(world: World) -> None:
+    if world.account and (world.store.get(world.account) or {}).get("object") != "account":
+        # Stripe does not tell who is not there from who is not ours.
+        raise ApiError(
+            f"The provided key does not have access to account '{world.account}' (or that account"
+            " does not exist). Application access may have been revoked.",
+            status=403,
+            code="account_invalid",
+        )
 
 
 def _authenticate(headers: Mapping[str, str]) -> None:

@@ -31,9 +31,17 @@ CONFIGURED_ENDPOINT = "we_configured"  # the one that the command line names
 
 
 def emit(
-    world: World, kind: str, obj: dict[str, Any], *, previous: dict[str, Any] | None = None
+    world: World,
+    kind: str,
+    obj: dict[str, Any],
+    *,
+    previous: dict[str, Any] | None = None,
+    account: str | None = None,
 ) -> dict[str, Any]:
-    """Record that `kind` ("charge.refunded") happened to `obj`, and queue it to each endpoint that asked for it."""
+    """Record that `kind` ("charge.refunded") happened to `obj`, and queue it to whom it concerns.
+
+    `account` names the connected account that it happened in; None is the platform.
+    """
     data: dict[str, Any] = {"object": public(obj)}
     if previous is not None:
         data["previous_attributes"] = previous
@@ -41,6 +49,7 @@ def emit(
         stripe.Event,
         id=world.new_id("evt_"),
         object="event",
+        account=account,
         api_version=world.api_version,
         created=world.seconds(),
         data=data,

@@ -8,6 +8,7 @@ from typing import Any
 import stripe
 
 from marketplace.sandbox.stripe_emulator import sessions
+from marketplace.sandbox.stripe_emulator.balances import balance_transaction
 from marketplace.sandbox.stripe_emulator.currencies import decimals
 from marketplace.sandbox.stripe_emulator.events import emit
 from marketplace.sandbox.stripe_emulator.shapes import fill
@@ -18,7 +19,6 @@ __all__ = [
     "CHALLENGED",
     "Card",
     "Declined",
-    "balance_transaction",
     "pay_by_bank",
     "pay_by_card",
     "settle",
@@ -277,38 +277,3 @@ def _outcome(network: str, message: str, kind: str) -> dict[str, Any]:
         type=kind,
         risk_level="normal",
     )
-
-
-def balance_transaction(
-    world: World, *, kind: str, amount: int, currency: str, source: str, fee: int = 0
-) -> str:
-    """Book `amount` (negative for money that leaves); returns the transaction's id."""
-    transaction_id = world.new_id("txn_")
-    details = [
-        {
-            "amount": fee,
-            "application": None,
-            "currency": currency,
-            "description": "Stripe processing fees",
-            "type": "stripe_fee",
-        }
-    ]
-    transaction = fill(
-        stripe.BalanceTransaction,
-        id=transaction_id,
-        object="balance_transaction",
-        amount=amount,
-        available_on=world.seconds(),
-        balance_type="payments",
-        created=world.seconds(),
-        currency=currency,
-        fee=fee,
-        fee_details=details if fee else [],
-        net=amount - fee,
-        reporting_category=kind,
-        source=source,
-        status="available",
-        type=kind,
-    )
-    world.store.put(transaction)
-    return transaction_id

@@ -6,10 +6,10 @@ from typing import Any
 
 import stripe
 
+from marketplace.sandbox.stripe_emulator.balances import balance_transaction
 from marketplace.sandbox.stripe_emulator.currencies import format_amount
 from marketplace.sandbox.stripe_emulator.errors import ApiError, missing_resource
 from marketplace.sandbox.stripe_emulator.events import emit
-from marketplace.sandbox.stripe_emulator.payments import balance_transaction
 from marketplace.sandbox.stripe_emulator.shapes import fill
 from marketplace.sandbox.stripe_emulator.world import World
 

@@ -33,18 +33,27 @@ class Route:
 
 def _retrieve(kind: str) -> Action:
     def act(world: World, object_id: str, params: dict[str, Any]) -> dict[str, Any]:
-        return _current(world, world.get(object_id, kind))
+        found = world.get(object_id, kind)
+        if not _is_visible(world, found):
+            raise missing_resource(kind, object_id)
+        return _current(world, found)
 
     return act
 
 
 def _list(kind: str) -> Action:
     def act(world: World, _: str, params: dict[str, Any]) -> dict[str, Any]:
-        found = [_current(world, obj) for obj in world.store.all(kind)]
+        seen = [obj for obj in world.store.all(kind) if _is_visible(world, obj)]
+        found = [_current(world, obj) for obj in seen]
         page, more = page_of([obj for obj in found if _matches(obj, params)], params)
         return {"object": "list", "data": page, "has_more": more}
 
     return act
+
+
+def _is_visible(world: World, obj: dict[str, Any]) -> bool:
+    """An account sees what is its own; the platform, what belongs to no account."""
+    return bool(obj.get("_account", "") == world.account)
 
 
 def _current(world: World, obj: dict[str, Any]) -> dict[str, Any]:

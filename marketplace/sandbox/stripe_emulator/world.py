@@ -26,6 +26,7 @@ class World:
     retry_base: float  # seconds until the first redelivery of an event
     request_id: str | None = None
     idempotency_key: str | None = None
+    account: str = ""  # the connected account that a call acts for; "" is the platform
     api_version: str = stripe.api_version
     wake: Callable[[], None] = field(default=lambda: None)  # there is something to deliver
 
