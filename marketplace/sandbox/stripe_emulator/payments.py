@@ -19,6 +19,8 @@ __all__ = [
     "CHALLENGED",
     "Card",
     "Declined",
+    "charge_card",
+    "new_intent",
     "pay_by_bank",
     "pay_by_card",
     "settle",
@@ -26,6 +28,12 @@ __all__ = [
 
 BANK = "customer_balance"  # a method whose money arrives later
 CHALLENGED = frozenset({"4000002500003155", "4000000000003220", "4000002760003184"})
+# Paid at first; its holder questions the charge later. Number to (reason, whether it only asks).
+DISPUTED = {
+    "4000000000000259": ("fraudulent", False),
+    "4000000000002685": ("product_not_received", False),
+    "4000000000001976": ("fraudulent", True),
+}
 # Number to (code, decline code, sentence).
 _DECLINES = {
     "4000000000000002": ("card_declined", "generic_decline", "Your card was declined."),
@@ -34,6 +42,8 @@ _DECLINES = {
         "insufficient_funds",
         "Your card has insufficient funds.",
     ),
+    # It can be kept for later, and every charge of it fails: a renewal that goes wrong.
+    "4000000000000341": ("card_declined", "generic_decline", "Your card was declined."),
     "4000000000009987": ("card_declined", "lost_card", "Your card was declined."),
     "4000000000009979": ("card_declined", "stolen_card", "Your card was declined."),
     "4000000000000069": ("expired_card", None, "Your card has expired."),
@@ -57,6 +67,7 @@ _GOOD = frozenset(
         "4000000000007726",  # its refund is pending first, then succeeds
         "4000000000005126",  # its refund succeeds first, then fails
         *CHALLENGED,
+        *DISPUTED,
     }
 )
 
@@ -85,6 +96,20 @@ def pay_by_card(
 ) -> None:
     """Charge an open session. Raises Declined, after recording the failed attempt."""
     intent = _intent(world, session)
+    charge_card(world, intent, card, email=email, name=name, authenticated=authenticated)
+    sessions.complete(world, session, paid=True, email=email, name=name)
+
+
+def charge_card(
+    world: World,
+    intent: dict[str, Any],
+    card: Card,
+    *,
+    email: str,
+    name: str | None,
+    authenticated: bool = True,
+) -> None:
+    """Charge a card for an intent. Raises Declined, after recording the failed attempt."""
     charge = _charge(world, intent, _card_details(card), email=email, name=name)
     charge["_card"] = card.number
     refusal = _refusal(card.number, authenticated=authenticated)
@@ -92,7 +117,6 @@ def pay_by_card(
         _fail(world, intent, charge, refusal)
         raise Declined(refusal[2])
     _succeed(world, intent, charge)
-    sessions.complete(world, session, paid=True, email=email, name=name)
 
 
 def _refusal(number: str, *, authenticated: bool) -> tuple[str, str | None, str] | None:
@@ -148,28 +172,43 @@ def _intent(world: World, session: dict[str, Any]) -> dict[str, Any]:
     if session["payment_intent"] is not None:
         return world.get(session["payment_intent"], "payment_intent")
     given = session["_intent"]
+    intent = new_intent(
+        world,
+        amount=session["amount_total"],
+        currency=session["currency"],
+        methods=session["payment_method_types"],
+        given=given,
+    )
+    session["payment_intent"] = intent["id"]
+    world.store.put(session)
+    return intent
+
+
+def new_intent(
+    world: World, *, amount: int, currency: str, methods: list[str], given: dict[str, Any]
+) -> dict[str, Any]:
+    """An intent to take `amount`; `given` as in a session's payment_intent_data."""
     intent_id = world.new_id("pi_")
     intent = fill(
         stripe.PaymentIntent,
         id=intent_id,
         object="payment_intent",
-        amount=session["amount_total"],
+        amount=amount,
         amount_capturable=0,
         amount_received=0,
         capture_method="automatic_async",
         client_secret=f"{intent_id}_secret_{world.new_id('')}",
         confirmation_method="automatic",
         created=world.seconds(),
-        currency=session["currency"],
+        currency=currency,
+        customer=given.get("customer"),
         description=given.get("description"),
         livemode=False,
         metadata=given.get("metadata", {}),
-        payment_method_types=session["payment_method_types"],
+        payment_method_types=methods,
         receipt_email=given.get("receipt_email"),
         status="requires_payment_method",
     )
-    session["payment_intent"] = intent_id
-    world.store.put(session)
     world.store.put(intent)
     emit(world, "payment_intent.created", intent)
     return intent
@@ -190,6 +229,7 @@ def _charge(
         captured=False,
         created=world.seconds(),
         currency=intent["currency"],
+        customer=intent["customer"],
         description=intent["description"],
         disputed=False,
         livemode=False,
