@@ -69,7 +69,7 @@ def size(count: int) -> str:
 @register.filter
 def price(money: Money) -> str:
     """A price as a buyer reads it: "₩1,500", or that it is free."""
-    return str(money) if money.minor else _("Free")
+    return money.localised() if money.minor else _("Free")
 
 
 @register.filter
