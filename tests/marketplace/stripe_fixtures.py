@@ -45,7 +45,9 @@ class Emulator:
     @functools.cached_property
     def sdk(self) -> sdk.StripeClient:
         """The SDK, pointed at this emulator."""
-        return sdk.StripeClient("sk_test_tests", base_addresses={"api": self.base})
+        return sdk.StripeClient(
+            "sk_test_tests", base_addresses={"api": self.base, "files": self.base}
+        )
 
     def hook(self, lever: str, *, method: str = "POST", **data: Any) -> dict[str, Any]:
         response = self.http.request(method, f"{self.base}/_test/{lever}", json=data)

@@ -7,7 +7,7 @@ It runs as its own process, without Django, and keeps its state in one SQLite fi
 
 What a request may contain is read from the types of the installed Stripe SDK. So it
 shows that we follow those types, not that Stripe's live service behaves the same.
-Disputes and Connect are not part of it: their addresses are answered as unknown.
+An address that it does not have is answered as unknown, never with something made up.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from marketplace.sandbox.stripe_emulator.errors import ApiError
 from marketplace.sandbox.stripe_emulator.form import parse_form
 from marketplace.sandbox.stripe_emulator.hooks import run_hook
 from marketplace.sandbox.stripe_emulator.hosted import Page, Redirect, challenge, front, pay
+from marketplace.sandbox.stripe_emulator.multipart import as_form, is_multipart
 from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = ["create_app"]
@@ -68,12 +69,13 @@ def create_app(world: World) -> Starlette:
 
 
 async def _api(request: Request) -> Response:
+    body, kind = await request.body(), request.headers.get("content-type", "")
     call = ApiRequest(
         method=request.method,
         path=request.url.path,
         headers=request.headers,
         query=request.url.query,
-        body=(await request.body()).decode(errors="replace"),
+        body=as_form(body, kind) if is_multipart(kind) else body.decode(errors="replace"),
     )
     reply = answer(request.app.state.world, call)
     return Response(reply.body, reply.status, headers=reply.headers, media_type="application/json")

@@ -8,14 +8,18 @@ POST   /_test/fail_next      {"count": 1, "status": 500, "when": "before|after",
 GET    /_test/deliveries     every delivery: event, type, endpoint, state, attempts, last status
 POST   /_test/events/<id>/deliver   {"times": 1}: post an event again, at once
 POST   /_test/clock          {"advance": seconds}: the emulator's time runs ahead
+POST   /_test/disputes       {"charge": "ch_…", "reason": "fraudulent", "amount": 500, "inquiry": false}
+POST   /_test/disputes/<id>/win | lose | escalate | close     (close: an inquiry ends)
 POST   /_test/settle/<id>    {"succeeds": true}: an asynchronous payment (cs_…) or refund (re_…)
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
-from marketplace.sandbox.stripe_emulator import payments, refunds
+from marketplace.sandbox.stripe_emulator import disputes, payments, refunds
 from marketplace.sandbox.stripe_emulator.delivery import Courier
 from marketplace.sandbox.stripe_emulator.errors import ApiError
 from marketplace.sandbox.stripe_emulator.jobs import run_due_jobs
@@ -24,6 +28,12 @@ from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = ["run_hook"]
 
+_DISPUTE_VERBS: dict[str, Callable[[World, str], dict[str, Any]]] = {
+    "win": functools.partial(disputes.decide, won=True),
+    "lose": functools.partial(disputes.decide, won=False),
+    "escalate": disputes.escalate,
+    "close": disputes.close_inquiry,
+}
 _ACTIONS = frozenset({"twice", "late", "never", "hold"})
 
 
@@ -37,9 +47,7 @@ async def run_hook(
         case "DELETE", ["rules"]:
             return _forget(world)
         case "POST", ["release"]:
-            held = world.store.deliveries(state="held")
-            ordered = held[::-1] if data.get("order") == "reverse" else held
-            return {"statuses": [await courier.attempt(delivery) for delivery in ordered]}
+            return await _release(world, courier, data)
         case "POST", ["fail_next"]:
             return _plan_failure(world, data)
         case "GET", ["deliveries"]:
@@ -50,7 +58,27 @@ async def run_hook(
             return _advance(world, float(data["advance"]))
         case "POST", ["settle", object_id]:
             return _settle(world, object_id, succeeds=bool(data.get("succeeds", True)))
+        case "POST", ["disputes", *rest]:
+            return _dispute(world, rest, data)
     raise ApiError(f"No such test hook: {method} {path}", status=404)
+
+
+async def _release(world: World, courier: Courier, data: dict[str, Any]) -> dict[str, Any]:
+    held = world.store.deliveries(state="held")
+    ordered = held[::-1] if data.get("order") == "reverse" else held
+    return {"statuses": [await courier.attempt(delivery) for delivery in ordered]}
+
+
+def _dispute(world: World, rest: list[str], data: dict[str, Any]) -> dict[str, Any]:
+    with world.store.transaction():
+        match rest:
+            case []:
+                dispute = disputes.open_dispute(world, data.pop("charge"), **data)
+            case [dispute_id, verb] if verb in _DISPUTE_VERBS:
+                dispute = _DISPUTE_VERBS[verb](world, dispute_id)
+            case _:
+                raise ApiError(f"A dispute can only {', '.join(_DISPUTE_VERBS)}.", status=404)
+        return {"id": dispute["id"], "status": dispute["status"]}
 
 
 def _add_rule(world: World, data: dict[str, Any]) -> dict[str, Any]:

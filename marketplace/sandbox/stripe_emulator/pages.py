@@ -1,4 +1,4 @@
-"""The HTML of the hosted pages. Everything that came from outside goes through `_text`."""
+"""The HTML of the hosted pages. Everything that came from outside goes through `text`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from marketplace.sandbox.stripe_emulator.currencies import format_amount
 
-__all__ = ["challenge", "checkout", "message"]
+__all__ = ["challenge", "checkout", "document", "message", "text"]
 
 _TEST_CARDS = [
     ("4242 4242 4242 4242", "is accepted"),
@@ -16,6 +16,9 @@ _TEST_CARDS = [
     ("4000 0025 0000 3155", "asks for a confirmation (3-D Secure)"),
     ("4000 0000 0000 7726", "a refund is pending first"),
     ("4000 0000 0000 5126", "a refund fails later"),
+    ("4000 0000 0000 0259", "is disputed as fraud later"),
+    ("4000 0000 0000 2685", "is disputed as not received later"),
+    ("4000 0000 0000 1976", "makes the bank ask first (an inquiry)"),
 ]
 
 
@@ -29,23 +32,23 @@ def checkout(
   <section class="summary">
     {_back(session)}
     <p class="muted">Pay Geobuk</p>
-    <h1 class="total">{_text(total)}</h1>
+    <h1 class="total">{text(total)}</h1>
     <ul class="items">{"".join(map(_item, session["_items"]))}</ul>
-    <p class="sum"><span>Total due</span><span>{_text(total)}</span></p>
+    <p class="sum"><span>Total due</span><span>{text(total)}</span></p>
   </section>
   <section class="form">
-    {f'<p class="alert" role="alert">{_text(alert)}</p>' if alert else ""}
+    {f'<p class="alert" role="alert">{text(alert)}</p>' if alert else ""}
     {_form(session, typed or {}, total)}
     {_cards()}
   </section>
 </main>"""
-    return _document("Payment", body)
+    return document("Payment", body)
 
 
 def _item(item: dict[str, Any]) -> str:
     amount = format_amount(item["amount_total"], item["currency"])
     count = f" × {item['quantity']}" if item["quantity"] > 1 else ""
-    return f"<li><span>{_text(item['description'])}{count}</span><span>{_text(amount)}</span></li>"
+    return f"<li><span>{text(item['description'])}{count}</span><span>{text(amount)}</span></li>"
 
 
 def _form(session: dict[str, Any], typed: dict[str, str], total: str) -> str:
@@ -55,7 +58,7 @@ def _form(session: dict[str, Any], typed: dict[str, str], total: str) -> str:
     return f"""
 <form method="post" class="fields">
   <label>E-mail
-    <input name="email" type="email" required autocomplete="email" value="{_text(email)}"{fixed}>
+    <input name="email" type="email" required autocomplete="email" value="{text(email)}"{fixed}>
   </label>
   <fieldset>
     <legend>Payment method</legend>
@@ -63,21 +66,21 @@ def _form(session: dict[str, Any], typed: dict[str, str], total: str) -> str:
     <div class="card">
       <label>Card number
         <input name="number" inputmode="numeric" autocomplete="cc-number" maxlength="23"
-          placeholder="1234 1234 1234 1234" value="{_text(typed.get("number", ""))}">
+          placeholder="1234 1234 1234 1234" value="{text(typed.get("number", ""))}">
       </label>
       <label>Expiry
         <input name="expiry" autocomplete="cc-exp" placeholder="MM / YY" maxlength="9"
-          value="{_text(typed.get("expiry", ""))}">
+          value="{text(typed.get("expiry", ""))}">
       </label>
       <label>CVC
         <input name="cvc" inputmode="numeric" autocomplete="cc-csc" placeholder="CVC" maxlength="4">
       </label>
       <label>Name on the card
-        <input name="name" autocomplete="cc-name" value="{_text(typed.get("name", ""))}">
+        <input name="name" autocomplete="cc-name" value="{text(typed.get("name", ""))}">
       </label>
     </div>
   </fieldset>
-  <button type="submit">Pay {_text(total)}</button>
+  <button type="submit">Pay {text(total)}</button>
 </form>"""
 
 
@@ -106,13 +109,13 @@ def _cards() -> str:
 def challenge(session: dict[str, Any], token: str) -> str:
     """The page on which "the bank" asks whether it is really the buyer."""
     total = format_amount(session["amount_total"], session["currency"])
-    return _document(
+    return document(
         "Confirm the payment",
         f"""
 <main class="bank">
-  <h1>Is it you who pays {_text(total)}?</h1>
+  <h1>Is it you who pays {text(total)}?</h1>
   <p>With a real card your bank would ask you here (3-D Secure 2).</p>
-  <form method="post" action="/c/pay/{session["id"]}/challenge/{_text(token)}">
+  <form method="post" action="/c/pay/{session["id"]}/challenge/{text(token)}">
     <button name="verdict" value="approve">Yes, approve</button>
     <button name="verdict" value="refuse" class="quiet">No, refuse</button>
   </form>
@@ -123,21 +126,22 @@ def challenge(session: dict[str, Any], token: str) -> str:
 def message(sentence: str, session: dict[str, Any] | None) -> str:
     """A page that only says something."""
     back = _back(session) if session else ""
-    return _document("Payment", f'<main class="bank"><h1>{_text(sentence)}</h1>{back}</main>')
+    return document("Payment", f'<main class="bank"><h1>{text(sentence)}</h1>{back}</main>')
 
 
 def _back(session: dict[str, Any]) -> str:
     url = session["cancel_url"]
-    return f'<a class="back" href="{_text(url)}">← Back to the shop</a>' if url else ""
+    return f'<a class="back" href="{text(url)}">← Back to the shop</a>' if url else ""
 
 
-def _document(title: str, body: str) -> str:
+def document(title: str, body: str) -> str:
+    """A whole page around `body`, which is HTML already."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{_text(title)} · Stripe emulator</title>
+<title>{text(title)} · Stripe emulator</title>
 <link rel="stylesheet" href="/assets/page.css">
 </head>
 <body>
@@ -148,5 +152,6 @@ no money moves. Never type a real card number.</header>
 </html>"""
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """What came from outside, safe to stand in HTML and in an attribute."""
     return html.escape(str(value), quote=True)

@@ -6,18 +6,23 @@ from typing import Any
 
 import stripe
 
+from marketplace.sandbox.stripe_emulator import disputes
 from marketplace.sandbox.stripe_emulator.balances import balance_transaction
 from marketplace.sandbox.stripe_emulator.currencies import format_amount
 from marketplace.sandbox.stripe_emulator.errors import ApiError, missing_resource
 from marketplace.sandbox.stripe_emulator.events import emit
 from marketplace.sandbox.stripe_emulator.shapes import fill
+from marketplace.sandbox.stripe_emulator.transfers import reverse_for_refund
 from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = ["create", "of_charge", "settle"]
 
 PENDING_CARD = "4000000000007726"
 FAILING_CARD = "4000000000005126"
-_SUPPORTED = frozenset({"amount", "charge", "metadata", "payment_intent", "reason"})
+_SUPPORTED = frozenset(
+    {"amount", "charge", "metadata", "payment_intent", "reason", "refund_application_fee",
+     "reverse_transfer"}
+)  # fmt: skip
 
 
 def create(world: World, params: dict[str, Any]) -> dict[str, Any]:
@@ -25,6 +30,7 @@ def create(world: World, params: dict[str, Any]) -> dict[str, Any]:
     for name in params.keys() - _SUPPORTED:
         raise ApiError(f"The emulator does not know what {name} does.", param=name)
     charge = _charge(world, params)
+    disputes.refuse_refund(world, charge)
     currency = charge["currency"]
     left = charge["amount"] - charge["amount_refunded"]
     if left == 0:
@@ -44,8 +50,13 @@ def create(world: World, params: dict[str, Any]) -> dict[str, Any]:
     pending = charge.get("_card") == PENDING_CARD
     refund = _refund(world, charge, amount, params, pending=pending)
     _book(world, charge, amount)
+    reversal = reverse_for_refund(world, charge, refund["id"], params)
+    if reversal is not None:
+        refund["transfer_reversal"] = reversal
+        world.store.put(refund)
     emit(world, "refund.created", refund)
     emit(world, "charge.refunded", charge)
+    disputes.refunded(world, charge)
     if pending or charge.get("_card") == FAILING_CARD:
         kind = "settle_refund" if pending else "fail_refund"
         world.store.add_job(due=world.now() + world.settle_after, kind=kind, object_id=refund["id"])

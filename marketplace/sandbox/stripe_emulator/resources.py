@@ -29,7 +29,14 @@ from stripe.params.checkout import (
     SessionRetrieveParams,
 )
 
-from marketplace.sandbox.stripe_emulator import events, refunds, sessions
+from marketplace.sandbox.stripe_emulator import disputes, events, files, refunds, sessions
+from marketplace.sandbox.stripe_emulator import (
+    application_fees,
+    balances,
+    connect,
+    payouts,
+    transfers,
+)
 from marketplace.sandbox.stripe_emulator.errors import ApiError
 from marketplace.sandbox.stripe_emulator.routing import Route, page_of, readable, route
 from marketplace.sandbox.stripe_emulator.store import public
@@ -96,6 +103,13 @@ _ROUTES = [
         WebhookEndpointRetrieveParams,
         WebhookEndpointListParams,
     ),
+    *application_fees.ROUTES,
+    *balances.ROUTES,
+    *connect.ROUTES,
+    *payouts.ROUTES,
+    *transfers.ROUTES,
+    *files.ROUTES,
+    *disputes.ROUTES,
 ]
 
 
@@ -114,7 +128,8 @@ def find_route(method: str, path: str) -> tuple[Route, str]:
 
 _BY_ID = {
     "balance_transaction", "charge", "failure_balance_transaction", "latest_charge",
-    "payment_intent", "source",
+    "payment_intent", "source", "application_fee", "destination_payment", "fee",
+    "originating_transaction", "source_transaction", "transfer", "transfer_reversal",
 }  # fmt: skip
 
 
