@@ -67,8 +67,10 @@ INSTALLED_APPS = [
     "marketplace.messaging",
     "marketplace.packaging",
     "marketplace.catalog",
+    "marketplace.discounts",
     "marketplace.orders",
     "marketplace.payments",
+    "marketplace.ledger",
     "marketplace.licensing",
     "marketplace.distribution",
     "marketplace.continuity",
@@ -201,6 +203,12 @@ LEASE_DURATION = dt.timedelta(hours=int(os.environ.get("GEOBUK_LEASE_HOURS", "72
 LEASE_GRACE = dt.timedelta(hours=int(os.environ.get("GEOBUK_LEASE_GRACE_HOURS", "24")))
 if LEASE_DURATION.total_seconds() < 3600 or LEASE_GRACE.total_seconds() < 0:
     raise ImproperlyConfigured("GEOBUK_LEASE_HOURS is at least 1, GEOBUK_LEASE_GRACE_HOURS 0")
+# What the shop keeps of a sale, what a payment costs about, and the tax that prices include:
+# GEOBUK_FEE_PERCENT, GEOBUK_FEE_FIXED and their neighbours (core/fee_rates.py).
+try:
+    FEES = fee_rates(os.environ)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from error
 # How many proxies of ours stand in front: their X-Forwarded-For entries are believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GEOBUK_PROXIES", "0"))
 

@@ -1,0 +1,120 @@
+"""Reading balances and statements. Amounts are in the sense of their kind: debts are plus."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.db.models import BigIntegerField, Count, QuerySet, Sum, Window
+from django.db.models.functions import Coalesce
+
+from marketplace.core.money import CURRENCIES, Money
+from marketplace.ledger.chart import KINDS, AccountKind, AccountName
+from marketplace.ledger.models import Account, Entry, Posting
+from marketplace.ledger.types import AccountTotal
+
+__all__ = [
+    "balance",
+    "balances_of",
+    "entry_of",
+    "external_totals",
+    "is_booked",
+    "order_parts",
+    "owner_statement",
+    "totals",
+]
+
+
+def balance(name: AccountName) -> Money:
+    """What stands on an account; zero where nothing was ever posted to it."""
+    return Money(
+        KINDS[name.kind].sign * _sum(Posting.objects.filter(account__code=name.code)), name.currency
+    )
+
+
+def balances_of(owner_id: uuid.UUID, kind: AccountKind) -> list[Money]:
+    """The balances of an owner's accounts of a kind, one a currency, by currency."""
+    rows = (
+        Posting.objects.filter(account__owner_id=owner_id, account__kind=str(kind))
+        .order_by()
+        .values_list("account__currency")
+        .annotate(total=Sum("amount_minor"))
+    )
+    sums = dict(rows)
+    return [Money(KINDS[kind].sign * sums[code], code) for code in CURRENCIES if code in sums]
+
+
+def owner_statement(owner_id: uuid.UUID, kind: AccountKind, currency: str) -> QuerySet[Any]:
+    """The postings of an owner's account, the newest first, each with `balance_after`.
+
+    `balance_after` is a raw sum, debits plus: turn it with the kind's sign, as the amounts.
+    """
+    running = Window(Sum("amount_minor"), order_by="id", output_field=BigIntegerField())
+    found: QuerySet[Any] = (
+        Posting.objects.filter(
+            account__owner_id=owner_id, account__kind=str(kind), account__currency=currency
+        )
+        .select_related("entry", "account")
+        .annotate(balance_after=running)
+        .order_by("-id")
+    )
+    return found
+
+
+def totals() -> list[AccountTotal]:
+    """What the accounts of each kind hold together, by kind and currency."""
+    rows = (
+        Account.objects.order_by("kind", "currency")
+        .values_list("kind", "currency")
+        .annotate(
+            total=Coalesce(Sum("postings__amount_minor"), 0), accounts=Count("pk", distinct=True)
+        )
+    )
+    return [
+        AccountTotal(kind, Money(KINDS[kind].sign * total, currency), accounts)
+        for kind, currency, total, accounts in rows
+    ]
+
+
+def is_booked(source: str) -> bool:
+    """Whether there is an entry of this source."""
+    return Entry.objects.filter(source=source).exists()
+
+
+def entry_of(source: str) -> Entry | None:
+    """The entry of a source, with its postings and their accounts; None where there is none."""
+    return Entry.objects.filter(source=source).prefetch_related("postings__account").first()
+
+
+def order_parts(
+    order_ids: Collection[uuid.UUID], kinds: Iterable[AccountKind]
+) -> dict[uuid.UUID, dict[AccountKind, int]]:
+    """What each order has left with accounts of these kinds, in minor units, debts plus."""
+    rows = (
+        Posting.objects.filter(order_id__in=order_ids, account__kind__in=[str(k) for k in kinds])
+        .order_by()
+        .values_list("order_id", "account__kind")
+        .annotate(total=Sum("amount_minor"))
+    )
+    parts: dict[uuid.UUID, dict[AccountKind, int]] = defaultdict(dict)
+    for order_id, kind, total in rows:
+        parts[order_id][AccountKind(kind)] = KINDS[kind].sign * total
+    return parts
+
+
+def external_totals(kinds: Iterable[AccountKind]) -> dict[tuple[str, str], int]:
+    """What stands on accounts of these kinds for each object at Stripe: (object, currency)."""
+    rows = (
+        Posting.objects.filter(account__kind__in=[str(kind) for kind in kinds])
+        .order_by()
+        .values_list("entry__external", "account__currency")
+        .annotate(total=Sum("amount_minor"))
+    )
+    return {(external, currency): total for external, currency, total in rows}
+
+
+def _sum(postings: QuerySet[Posting]) -> int:
+    total: int | None = postings.aggregate(total=Sum("amount_minor"))["total"]
+    return total or 0
