@@ -25,6 +25,8 @@ from marketplace.sandbox.stripe_emulator.form import parse_form
 from marketplace.sandbox.stripe_emulator.hooks import run_hook
 from marketplace.sandbox.stripe_emulator.hosted import Page, Redirect, challenge, front, pay
 from marketplace.sandbox.stripe_emulator.multipart import as_form, is_multipart
+from marketplace.sandbox.stripe_emulator.onboarding import front as onboarding_front
+from marketplace.sandbox.stripe_emulator.onboarding import submit as onboarding_submit
 from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = ["create_app"]
@@ -62,6 +64,7 @@ def create_app(world: World) -> Starlette:
             Route("/c/pay/{session}", _front),
             Route("/c/pay/{session}", _pay, methods=["POST"]),
             Route("/c/pay/{session}/challenge/{token}", _challenge, methods=["GET", "POST"]),
+            Route("/connect/setup/{token}", _onboarding, methods=["GET", "HEAD", "POST"]),
             Route("/assets/page.css", _style),
             Route("/_test/{rest:path}", _hook, methods=["GET", "POST", "DELETE"]),
         ],
@@ -94,6 +97,14 @@ async def _challenge(request: Request) -> Response:
     verdict = (await _form(request)).get("verdict") if request.method == "POST" else None
     token = request.path_params["token"]
     return _page(challenge(request.app.state.world, request.path_params["session"], token, verdict))
+
+
+async def _onboarding(request: Request) -> Response:
+    token = request.path_params["token"]
+    if request.method == "POST":
+        form = await _form(request)
+        return _page(onboarding_submit(request.app.state.world, token, form))
+    return _page(onboarding_front(request.app.state.world, token))
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from marketplace.sandbox.stripe_emulator import disputes, payments, refunds, sessions
+from marketplace.sandbox.stripe_emulator import (
+    connect,
+    disputes,
+    payments,
+    payouts,
+    refunds,
+    sessions,
+)
 from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = ["run_due_jobs"]
@@ -29,6 +36,10 @@ def _run_one(world: World) -> bool:
                 payments.settle(world, object_id, succeeds=kind == "settle_payment")
             case "settle_refund" | "fail_refund":
                 refunds.settle(world, object_id, succeeds=kind == "settle_refund")
+            case "verify_account":
+                connect.finish(world, object_id, verdict="verified")
+            case "settle_payout" | "fail_payout":
+                payouts.settle(world, object_id, succeeds=kind == "settle_payout")
             case _ if kind in disputes.JOBS:
                 disputes.JOBS[kind](world, object_id)
     return True

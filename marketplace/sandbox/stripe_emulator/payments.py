@@ -12,11 +12,13 @@ from marketplace.sandbox.stripe_emulator.balances import balance_transaction
 from marketplace.sandbox.stripe_emulator.currencies import decimals
 from marketplace.sandbox.stripe_emulator.events import emit
 from marketplace.sandbox.stripe_emulator.shapes import fill
+from marketplace.sandbox.stripe_emulator.transfers import send_to_destination
 from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = [
     "BANK",
     "CHALLENGED",
+    "DISPUTED",
     "Card",
     "Declined",
     "charge_card",
@@ -117,6 +119,9 @@ def charge_card(
         _fail(world, intent, charge, refusal)
         raise Declined(refusal[2])
     _succeed(world, intent, charge)
+    if card.number in DISPUTED:
+        due = world.now() + world.settle_after
+        world.store.add_job(due=due, kind="open_dispute", object_id=charge["id"])
 
 
 def _refusal(number: str, *, authenticated: bool) -> tuple[str, str | None, str] | None:
@@ -207,6 +212,10 @@ def new_intent(
         metadata=given.get("metadata", {}),
         payment_method_types=methods,
         receipt_email=given.get("receipt_email"),
+        transfer_data=given.get("transfer_data"),
+        transfer_group=given.get("transfer_group"),
+        application_fee_amount=given.get("application_fee_amount"),
+        on_behalf_of=given.get("on_behalf_of"),
         status="requires_payment_method",
     )
     world.store.put(intent)
@@ -272,6 +281,7 @@ def _succeed(world: World, intent: dict[str, Any], charge: dict[str, Any]) -> No
         balance_transaction=transaction,
         outcome=_outcome("approved_by_network", "Payment complete.", "authorized"),
     )
+    send_to_destination(world, intent, charge)
     intent.update(
         status="succeeded", amount_received=amount, latest_charge=charge["id"],
         last_payment_error=None,

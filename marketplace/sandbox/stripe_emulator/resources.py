@@ -29,12 +29,16 @@ from stripe.params.checkout import (
     SessionRetrieveParams,
 )
 
-from marketplace.sandbox.stripe_emulator import disputes, events, files, refunds, sessions
 from marketplace.sandbox.stripe_emulator import (
     application_fees,
     balances,
     connect,
+    disputes,
+    events,
+    files,
     payouts,
+    refunds,
+    sessions,
     transfers,
 )
 from marketplace.sandbox.stripe_emulator.errors import ApiError

@@ -8,6 +8,7 @@ from typing import Any
 import stripe
 
 from marketplace.sandbox.stripe_emulator.currencies import MAXIMUM, check_amount, check_currency
+from marketplace.sandbox.stripe_emulator.destinations import check_destination
 from marketplace.sandbox.stripe_emulator.errors import ApiError
 from marketplace.sandbox.stripe_emulator.events import emit
 from marketplace.sandbox.stripe_emulator.shapes import fill
@@ -31,6 +32,7 @@ def create(world: World, params: dict[str, Any]) -> dict[str, Any]:
     currency, items = _line_items(world, params["line_items"])
     total = sum(item["amount_total"] for item in items)
     check_amount(total, currency)
+    check_destination(world, params.get("payment_intent_data", {}), total)
     session_id = world.new_id("cs_test_")
     now = world.seconds()
     session = fill(
