@@ -12,6 +12,8 @@
   + ConflictError
     - EntitlementConflictError   an order that already granted something else
     - HandingOverError           it is on its way to somebody else
+    - SuspendedError             its payment is disputed: nothing new is issued
+    - PresentClosedError         a present that was claimed, or whose money is gone
     - TransitionError            an event that this state does not know
     - NotLeasedError             a licence that opens without leases
     - KeyCommitmentError         the key in custody is not the one that sealed the package
@@ -31,7 +33,9 @@ __all__ = [
     "LicenceNotFoundError",
     "LogSizeUnknownError",
     "NotLeasedError",
+    "PresentClosedError",
     "ProofNotReadyError",
+    "SuspendedError",
     "TransitionError",
 ]
 
@@ -66,6 +70,14 @@ class EntitlementConflictError(ConflictError):
 
 class HandingOverError(ConflictError):
     code = "handing_over"
+
+
+class SuspendedError(ConflictError):
+    code = "suspended"
+
+
+class PresentClosedError(ConflictError):
+    code = "present_closed"
 
 
 class TransitionError(ConflictError):

@@ -1,4 +1,4 @@
-"""Giving an entitlement, taking it back, and every other change of its state."""
+"""Giving an entitlement, and what its holder does with it; reversing.py has what money does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,16 @@ from marketplace.licensing.states import after
 from marketplace.licensing.versions import versions_of
 from marketplace.messaging import services as messaging
 
-__all__ = ["change", "extend", "grant", "milliseconds", "outrank", "restore", "revoke"]
+__all__ = [
+    "change",
+    "extend",
+    "grant",
+    "is_known",
+    "milliseconds",
+    "outrank",
+    "record_event",
+    "tell",
+]
 
 _Kind = Entitlement.Kind
 _Event = EntitlementEvent.Kind
@@ -46,7 +55,8 @@ def grant(  # noqa: PLR0913 - an entitlement is this much, and each by its name
     Granting again for the same cause changes nothing and returns what it granted, also
     when that was taken back since. `rights` as in the licence; what is absent is denied.
     A rental has a `start_by`, and ends its window after that at the latest; a subscription
-    has leases and an `expires_at`. What has a `parent` was received from its holder.
+    has leases and an `expires_at`. What has a `parent` was received from its holder; a
+    present opens nothing until it is claimed (presents.py).
     Raises EntitlementConflictError where the cause granted something else.
     """
     allowed = Rights.from_claims(rights)
@@ -81,38 +91,11 @@ def grant(  # noqa: PLR0913 - an entitlement is this much, and each by its name
     else:
         entitlement.save(force_insert=True)
     event = _Event.GRANTED if parent is None else _Event.RECEIVED
-    _record(entitlement, None, event, cause, now=now)
+    if kind == _Kind.PRESENT:
+        event = _Event.GIFTED
+    record_event(entitlement, None, event, cause, now=now)
     messaging.publish(group=messaging.user_group(user.pk), kind="library.changed", payload={})
     return entitlement
-
-
-@transaction.atomic
-def revoke(*, order_id: uuid.UUID, cause: str, now: dt.datetime) -> bool:
-    """Take back what the order granted. `cause` names why, as "refund:<id of the refund>".
-
-    The same cause counts once. What was passed on is taken from whoever has it by now.
-    Returns whether an entitlement ended by this call: False where it had ended before, or
-    where the order never granted anything.
-    """
-    entitlement = _locked(order_id)
-    source = f"order:{order_id}:{cause}"
-    if entitlement is None or _known(source):
-        return False
-    return _take_back(entitlement, source, now=now)
-
-
-@transaction.atomic
-def restore(*, order_id: uuid.UUID, cause: str, now: dt.datetime) -> bool:
-    """Give back what `revoke` took, because the refund never reached the buyer.
-
-    The same cause counts once. A loan that ended by the refund stays ended. Returns
-    whether an entitlement came back by this call.
-    """
-    entitlement = _locked(order_id)
-    source = f"order:{order_id}:{cause}"
-    if entitlement is None or _known(source) or not _refunded(entitlement):
-        return False
-    return _give_back(entitlement, source, now=now)
 
 
 @transaction.atomic
@@ -122,10 +105,10 @@ def change(*, entitlement_id: uuid.UUID, kind: str, source: str, now: dt.datetim
     The same source counts once. Returns whether this call did it. Raises TransitionError.
     """
     entitlement = Entitlement.objects.select_for_update().get(pk=entitlement_id)
-    if _known(source):
+    if is_known(source):
         return False
-    _record(entitlement, entitlement.state, kind, source, now=now)
-    _tell(entitlement, "licence.changed")
+    record_event(entitlement, entitlement.state, kind, source, now=now)
+    tell(entitlement, "licence.changed")
     return True
 
 
@@ -139,15 +122,15 @@ def extend(
     ends later already.
     """
     entitlement = Entitlement.objects.select_for_update().get(pk=entitlement_id)
-    if _known(source):
+    if is_known(source):
         return False
     renewable = entitlement.kind in (_Kind.SUBSCRIPTION, _Kind.LOAN)
     if not renewable or entitlement.expires_at is None or expires_at <= entitlement.expires_at:
         raise TransitionError(_("Only a subscription or a loan can go on, and only for longer."))
     entitlement.expires_at = expires_at
     entitlement.save(update_fields=["expires_at"])
-    _record(entitlement, entitlement.state, _Event.EXTENDED, source, now=now)
-    _tell(entitlement, "licence.changed")
+    record_event(entitlement, entitlement.state, _Event.EXTENDED, source, now=now)
+    tell(entitlement, "licence.changed")
     return True
 
 
@@ -196,59 +179,24 @@ def _require_same(
         )
 
 
-def _locked(order_id: uuid.UUID) -> Entitlement | None:
-    return Entitlement.objects.select_for_update().filter(order_id=order_id).first()
-
-
-def _known(source: str) -> bool:
+def is_known(source: str) -> bool:
+    """Whether the log has what `source` names already."""
     return EntitlementEvent.objects.filter(source=source).exists()
 
 
-def _refunded(entitlement: Entitlement) -> bool:
-    """Whether the last that happened to its money is that it went back."""
-    money = entitlement.events.filter(kind__in=[_Event.GRANTED, _Event.REFUNDED, _Event.RESTORED])
-    last = money.order_by("id").last()
-    return last is not None and last.kind == _Event.REFUNDED
-
-
-def _take_back(entitlement: Entitlement, source: str, *, now: dt.datetime) -> bool:
-    before = entitlement.state
-    _record(entitlement, before, _Event.REFUNDED, source, now=now)
-    ended = entitlement.state != before
-    if ended:
-        _tell(entitlement, "licence.revoked")
-    for child in entitlement.children.select_for_update().order_by("pk"):
-        ended |= _take_back(child, f"{source}:{child.pk.hex[:8]}", now=now)
-    return ended
-
-
-def _give_back(entitlement: Entitlement, source: str, *, now: dt.datetime) -> bool:
-    before = entitlement.state
-    _record(entitlement, before, _Event.RESTORED, source, now=now)
-    restored = entitlement.state != before
-    if restored:
-        _tell(entitlement, "licence.changed")
-        return True
-    # One of them may have passed it on once more. A loan stays ended: its lender has it again.
-    ended = (_State.REVOKED, _State.TRANSFERRED)
-    heirs = entitlement.children.select_for_update().exclude(kind=_Kind.LOAN)
-    for child in heirs.filter(state__in=ended).order_by("pk"):
-        restored |= _give_back(child, f"{source}:{child.pk.hex[:8]}", now=now)
-    return restored
-
-
-def _tell(entitlement: Entitlement, kind: str) -> None:
+def tell(entitlement: Entitlement, kind: str) -> None:
+    """Let its holder's devices and pages know: `kind` as in docs/protocol-v1.md, section 5."""
     group = messaging.user_group(entitlement.user_id)
     for version in versions_of(entitlement):
         messaging.publish(group=group, kind=kind, payload={"package": version.package_id})
     messaging.publish(group=group, kind="library.changed", payload={})
 
 
-def _record(
+def record_event(
     entitlement: Entitlement, state: str | None, kind: str, source: str, *, now: dt.datetime
 ) -> None:
     """Write an event and the state that it leads to; the caller holds the row's lock."""
-    entitlement.state = after(state, kind)
+    entitlement.state = after(state, kind, present=entitlement.kind == _Kind.PRESENT)
     EntitlementEvent.objects.create(entitlement=entitlement, kind=kind, source=source, at=now)
     entitlement.sequence = max(entitlement.sequence + 1, milliseconds(now))
     entitlement.save(update_fields=["state", "sequence"])

@@ -19,6 +19,7 @@ from marketplace.licensing import auditing
 from marketplace.licensing.errors import EntitlementNotFoundError
 from marketplace.licensing.granting import change, extend, grant, milliseconds
 from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
+from marketplace.licensing.reversing import say_again
 
 __all__ = [
     "extend_loan",
@@ -116,15 +117,19 @@ def extend_loan(loan: Entitlement, *, until: dt.datetime, source: str, now: dt.d
 def give_back(*, giver: Entitlement, loan: Entitlement, source: str, now: dt.datetime) -> bool:
     """End the loan: the borrower's is over, and the giver's lives again.
 
-    What a refund has ended before stays as it is. Returns whether the giver has it back.
+    What a refund has ended before stays as it is, and an open dispute suspends what comes
+    back. Returns whether the loan ended by this call.
     """
     hold(loan, on=False)
     hold(giver, on=False)
-    if loan.state == _State.ACTIVE:
+    if loan.state in (_State.ACTIVE, _State.SUSPENDED):
         change(entitlement_id=loan.pk, kind=_Event.RETURNED, source=f"{source}:loan", now=now)
     if giver.state != _State.LENT:
         return False
-    return change(entitlement_id=giver.pk, kind=_Event.RETURNED, source=source, now=now)
+    ended = change(entitlement_id=giver.pk, kind=_Event.RETURNED, source=source, now=now)
+    if ended:
+        say_again(lock(giver.pk), source, now=now)
+    return ended
 
 
 def _received(

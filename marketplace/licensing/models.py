@@ -39,10 +39,14 @@ class Entitlement(models.Model):
         LOAN = "loan"
         GIFT = "gift"
         TRANSFER = "transfer"
+        PRESENT = "present"  # bought for somebody else: its giver's side
 
     class State(models.TextChoices):
         ACTIVE = "active"
+        GIVEN = "given"  # a present that waits to be claimed
+        SUSPENDED = "suspended"  # its payment is disputed: nothing new is issued
         REVOKED = "revoked"
+        CHARGED_BACK = "charged_back"
         LENT = "lent"
         TRANSFERRED = "transferred"
         RETURNED = "returned"
@@ -90,13 +94,30 @@ class Entitlement(models.Model):
             models.CheckConstraint(
                 name="licensing_entitlement_state_is_known",
                 condition=models.Q(
-                    state__in=["active", "revoked", "lent", "transferred", "returned"]
+                    state__in=[
+                        "active",
+                        "given",
+                        "suspended",
+                        "revoked",
+                        "charged_back",
+                        "lent",
+                        "transferred",
+                        "returned",
+                    ]
                 ),
             ),
             models.CheckConstraint(
                 name="licensing_entitlement_kind_is_known",
                 condition=models.Q(
-                    kind__in=["purchase", "rental", "subscription", "loan", "gift", "transfer"]
+                    kind__in=[
+                        "purchase",
+                        "rental",
+                        "subscription",
+                        "loan",
+                        "gift",
+                        "transfer",
+                        "present",
+                    ]
                 ),
             ),
         ]
@@ -110,8 +131,16 @@ class EntitlementEvent(AppendOnlyModel):
 
     class Kind(models.TextChoices):
         GRANTED = "granted"
+        GIFTED = "gifted"  # granted to its giver, for somebody else to claim
+        CLAIMED = "claimed"
         REFUNDED = "refunded"
+        REFUNDED_PART = "refunded_part"
+        WITHDRAWN = "withdrawn"  # by law, within the days that a buyer has
+        PAYMENT_FAILED = "payment_failed"  # late: it had counted as paid
         RESTORED = "restored"  # the refund came back from the buyer's bank
+        DISPUTE_OPENED = "dispute_opened"
+        DISPUTE_WON = "dispute_won"
+        DISPUTE_LOST = "dispute_lost"
         RECEIVED = "received"  # lent, given or transferred to its holder
         LENT = "lent"
         RETURNED = "returned"  # the end of a loan: for the borrower's and for the lender's own
@@ -131,8 +160,16 @@ class EntitlementEvent(AppendOnlyModel):
                 condition=models.Q(
                     kind__in=[
                         "granted",
+                        "gifted",
+                        "claimed",
                         "refunded",
+                        "refunded_part",
+                        "withdrawn",
+                        "payment_failed",
                         "restored",
+                        "dispute_opened",
+                        "dispute_won",
+                        "dispute_lost",
                         "received",
                         "lent",
                         "returned",

@@ -17,6 +17,7 @@ from marketplace.licensing.errors import (
     EntitlementNotFoundError,
     EntitlementOverError,
     EntitlementRevokedError,
+    SuspendedError,
 )
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.licensing.terms import is_over, living, state_of
@@ -150,12 +151,39 @@ def _passed_on() -> MarketplaceError:
     return EntitlementRevokedError(_("You have passed this on, so it does not open any more."))
 
 
+def _charged_back() -> MarketplaceError:
+    return EntitlementRevokedError(
+        _(
+            "The bank took the money for this back, so it does not open any more. "
+            "Buy it again to open it."
+        )
+    )
+
+
+def _suspended() -> MarketplaceError:
+    return SuspendedError(
+        _(
+            "The bank is asking about the payment for this. Where it opens already it goes on"
+            " opening; it opens on nothing further until the bank has decided."
+        )
+    )
+
+
+def _waiting() -> MarketplaceError:
+    return EntitlementNotFoundError(
+        _("This is a present that waits for whoever it is for. It is not in your library.")
+    )
+
+
 _REFUSALS = {
     Entitlement.State.ACTIVE: _over,
     Entitlement.State.LENT: _lent,
     Entitlement.State.TRANSFERRED: _passed_on,
     Entitlement.State.RETURNED: _over,
     Entitlement.State.REVOKED: _refunded,
+    Entitlement.State.CHARGED_BACK: _charged_back,
+    Entitlement.State.SUSPENDED: _suspended,
+    Entitlement.State.GIVEN: _waiting,
 }
 
 

@@ -10,8 +10,6 @@ from marketplace.licensing.granting import (
     extend,
     grant,
     outrank,
-    restore,
-    revoke,
 )
 from marketplace.licensing.handing import (
     extend_loan,
@@ -27,7 +25,18 @@ from marketplace.licensing.handing import (
 )
 from marketplace.licensing.issuing import licence_for
 from marketplace.licensing.leases import LeaseRequest, lease_for
+from marketplace.licensing.presents import claim, give
 from marketplace.licensing.proving import audit_proofs
+from marketplace.licensing.reversing import (
+    charge_back,
+    fail_late,
+    note,
+    restore,
+    resume,
+    revoke,
+    suspend,
+    withdraw,
+)
 from marketplace.licensing.statuses import signed_device_status, signed_status
 from marketplace.licensing.terms import state_of
 from marketplace.licensing.versions import announce_version
@@ -37,8 +46,12 @@ __all__ = [
     "announce_version",
     "audit_proofs",
     "change",
+    "charge_back",
+    "claim",
     "extend",
     "extend_loan",
+    "fail_late",
+    "give",
     "give_back",
     "grant",
     "hold",
@@ -48,6 +61,7 @@ __all__ = [
     "licences_out",
     "lock",
     "log_state",
+    "note",
     "outrank",
     "own_entitlement",
     "pass_on",
@@ -55,11 +69,14 @@ __all__ = [
     "record_in_log",
     "require_own_log",
     "restore",
+    "resume",
     "revoke",
     "sign_log",
     "signed_device_status",
     "signed_status",
     "state_of",
     "surrender",
+    "suspend",
     "was_opened",
+    "withdraw",
 ]
