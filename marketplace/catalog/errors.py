@@ -12,7 +12,7 @@
   + NotAllowedError
     - NotASellerError
   + InvalidError
-    - PriceError             between free and the least that a card can be charged, or too much
+    - PriceError             core's: no price that can be charged and leaves something
     - TagError
     - TermsError             what is sold does not fit together; `field` says where
     - CoverError             no picture that we can show
@@ -21,6 +21,7 @@
 from __future__ import annotations
 
 from marketplace.core.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from marketplace.core.fees import PriceError
 
 __all__ = [
     "CategoryNotFoundError",
@@ -63,10 +64,6 @@ class ListingNotReadyError(ConflictError):
 
 class NotASellerError(NotAllowedError):
     code = "not_a_seller"
-
-
-class PriceError(InvalidError):
-    code = "invalid_price"
 
 
 class TagError(InvalidError):

@@ -16,7 +16,6 @@ from marketplace.catalog.covers import delete_cover, render_cover, store_cover
 from marketplace.catalog.errors import (
     ListingNotReadyError,
     NotASellerError,
-    PriceError,
     TagError,
 )
 from marketplace.catalog.locking import lock, lock_own
@@ -30,7 +29,7 @@ from marketplace.catalog.versions import (
     publish_version,
     set_notes,
 )
-from marketplace.core.money import CURRENCIES, MAX_CHARGE, Money
+from marketplace.core.fees import check_price
 from marketplace.core.text import clean_line, clean_text, search_form
 from marketplace.packaging import services as packaging
 
@@ -147,25 +146,6 @@ def resume_sale(*, listing_id: uuid.UUID, seller: User) -> Listing:
     if listing.status != _Status.WITHDRAWN:
         raise ListingNotReadyError(_("Only a listing that was on sale can be offered again."))
     return _set_status(listing, _Status.ON_SALE)
-
-
-def check_price(price: Money) -> None:
-    """Raise PriceError unless `price` is free or can be charged to a card."""
-    least = CURRENCIES[price.currency].minimum
-    if price.minor < 0:
-        raise PriceError(_("A price cannot be negative. Write 0 to give it away."))
-    if 0 < price.minor < least:
-        raise PriceError(
-            _(
-                "Cards cannot be charged less than %(least)s. Ask at least that, or write 0 to give it away."
-            )
-            % {"least": Money(least, price.currency)}
-        )
-    if price.minor > MAX_CHARGE:
-        raise PriceError(
-            _("Cards cannot be charged more than %(most)s at once.")
-            % {"most": Money(MAX_CHARGE, price.currency)}
-        )
 
 
 def split_tags(text: str) -> tuple[str, ...]:

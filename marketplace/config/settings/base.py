@@ -14,6 +14,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.core.fee_rates import fee_rates
+
 BASE_DIR = Path(__file__).resolve().parents[3]
 DATA_DIR = Path(os.environ.get("GEOBUK_DATA", BASE_DIR / "var")).resolve()
 # Sessions, uploads and wrapped keys lie here: where the folder is made, it is this user's alone.
