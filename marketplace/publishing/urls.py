@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from marketplace.publishing import file_views, version_views, views
+from marketplace.publishing import code_views, file_views, version_views, views
 
 app_name = "publishing"
 urlpatterns = [
     path("studio/", views.studio, name="studio"),
     path("studio/new/", views.new, name="new"),
+    path("studio/codes/", code_views.codes, name="codes"),
+    path("studio/codes/new/", code_views.new_code, name="new_code"),
+    path("studio/codes/<uuid:code_id>/end/", code_views.end_code, name="end_code"),
     path("studio/<uuid:listing_id>/", views.edit, name="edit"),
     path("studio/<uuid:listing_id>/withdraw/", views.withdraw, name="withdraw"),
     path("studio/<uuid:listing_id>/resume/", views.resume, name="resume"),

@@ -22,6 +22,8 @@ from marketplace.catalog.models import Category, Listing
 from marketplace.catalog.types import Cover, ListingDetails
 from marketplace.checkout.settling import fulfil
 from marketplace.core.money import Money
+from marketplace.discounts import services as discounts
+from marketplace.discounts.types import CodeTerms
 from marketplace.handovers import services as handovers
 from marketplace.handovers.models import Handover
 from marketplace.licensing import services as licensing
@@ -96,6 +98,7 @@ def make_trade() -> Trade:
         "licence": str(licence.pk),
         "entitlement": str(licence.entitlement_id),
         "handover": str(handover.pk),
+        "code": str(_code_of(seller)),
     }
     return Trade(people, seeders, places, {who: _session_of(user) for who, user in people.items()})
 
@@ -158,6 +161,13 @@ def _draft_of(seller: User) -> tuple[uuid.UUID, uuid.UUID]:
         now=timezone.now(),
     )
     return listing.pk, upload.pk
+
+
+def _code_of(seller: User) -> uuid.UUID:
+    """A discount code that goes on until its seller ends it."""
+    now = timezone.now()
+    terms = CodeTerms(text="BYEOL-2026", percent=10, starts_at=now)
+    return discounts.create_code(seller=seller, terms=terms, now=now).pk
 
 
 def _device_of(seeder: FakeSeeder) -> Device:

@@ -200,6 +200,17 @@ PAGES: dict[str, Row] = {
     "studio/new/": Row(
         path="/studio/new/", get=(302, 302, 302, 200, 200, 302), post=(302, 302, 302, 200, 200, 302)
     ),
+    "studio/codes/": Row(
+        path="/studio/codes/", get=(302, 302, 302, 200, 200, 302), post=all_of(405)
+    ),
+    "studio/codes/new/": Row(
+        path="/studio/codes/new/",
+        get=(302, 302, 302, 200, 200, 302),
+        post=(302, 302, 302, 422, 422, 302),
+    ),
+    "studio/codes/<uuid:code_id>/end/": Row(
+        path="/studio/codes/{code}/end/", get=all_of(405), post=(302, 302, 302, 302, 404, 302)
+    ),
     "studio/<uuid:listing_id>/": Row(
         path="/studio/{draft}/",
         get=(302, 302, 302, 200, 404, 302),
