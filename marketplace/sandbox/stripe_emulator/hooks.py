@@ -10,7 +10,8 @@ POST   /_test/events/<id>/deliver   {"times": 1}: post an event again, at once
 POST   /_test/clock          {"advance": seconds}: the emulator's time runs ahead
 POST   /_test/disputes       {"charge": "ch_…", "reason": "fraudulent", "amount": 500, "inquiry": false}
 POST   /_test/disputes/<id>/win | lose | escalate | close     (close: an inquiry ends)
-POST   /_test/settle/<id>    {"succeeds": true}: an asynchronous payment (cs_…) or refund (re_…)
+POST   /_test/settle/<id>    {"succeeds": true}: an asynchronous payment (cs_…), a refund (re_…), a payout
+                              (po_…), or the check of an account (acct_…)
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from marketplace.sandbox.stripe_emulator import disputes, payments, refunds
+from marketplace.sandbox.stripe_emulator import connect, disputes, payments, payouts, refunds
 from marketplace.sandbox.stripe_emulator.delivery import Courier
 from marketplace.sandbox.stripe_emulator.errors import ApiError
 from marketplace.sandbox.stripe_emulator.jobs import run_due_jobs
@@ -151,7 +152,14 @@ def _advance(world: World, seconds: float) -> dict[str, Any]:
 
 
 def _settle(world: World, object_id: str, *, succeeds: bool) -> dict[str, Any]:
-    settle = refunds.settle if object_id.startswith("re_") else payments.settle
     with world.store.transaction():
-        settle(world, object_id, succeeds=succeeds)
+        match object_id.partition("_")[0]:
+            case "re":
+                refunds.settle(world, object_id, succeeds=succeeds)
+            case "po":
+                payouts.settle(world, object_id, succeeds=succeeds)
+            case "acct":
+                connect.finish(world, object_id, verdict="verified" if succeeds else "rejected")
+            case _:
+                payments.settle(world, object_id, succeeds=succeeds)
     return {}

@@ -264,7 +264,6 @@ def send_to_destination(world: World, intent: dict[str, Any], charge: dict[str, 
         fee=fee,
     )
     charge.update(
-        destination=account,
         transfer=transfer["id"],
         transfer_data={"amount": data.get("amount"), "destination": account},
         transfer_group=transfer["transfer_group"],
