@@ -23,7 +23,6 @@ __all__ = [
     "credit_granted",
     "credit_held",
     "dispute_fees",
-    "exchange",
     "payouts_in_transit",
     "platform_fees",
     "pool",
@@ -53,7 +52,6 @@ class AccountKind(StrEnum):
     REWARDS = "rewards"
     PAYOUTS_IN_TRANSIT = "payouts_in_transit"
     REFUNDS_IN_TRANSIT = "refunds_in_transit"
-    EXCHANGE = "exchange"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,6 @@ KINDS: dict[str, Kind] = {
     _K.REWARDS: Kind(-1, "earned by delivering, and not yet given as credit"),
     _K.PAYOUTS_IN_TRANSIT: Kind(-1, "on its way to sellers"),
     _K.REFUNDS_IN_TRANSIT: Kind(-1, "on its way back to buyers"),
-    _K.EXCHANGE: Kind(+1, "charged in one currency and settled in another"),
 }
 
 
@@ -188,8 +185,3 @@ def payouts_in_transit(currency: str) -> AccountName:
 def refunds_in_transit(currency: str) -> AccountName:
     """Taken back from sellers, and not yet gone from the balance at Stripe."""
     return _shop(_K.REFUNDS_IN_TRANSIT, currency)
-
-
-def exchange(currency: str) -> AccountName:
-    """Between two currencies of one payment: zero in sum at Stripe's rate, not in each."""
-    return _shop(_K.EXCHANGE, currency)

@@ -18,9 +18,9 @@ from marketplace.ledger.types import AccountTotal
 __all__ = [
     "balance",
     "balances_of",
+    "booked",
     "entry_of",
     "external_totals",
-    "is_booked",
     "order_parts",
     "owner_statement",
     "totals",
@@ -78,9 +78,10 @@ def totals() -> list[AccountTotal]:
     ]
 
 
-def is_booked(source: str) -> bool:
-    """Whether there is an entry of this source."""
-    return Entry.objects.filter(source=source).exists()
+def booked(sources: Iterable[str]) -> set[str]:
+    """Those of `sources` that there is an entry of."""
+    rows = Entry.objects.filter(source__in=list(sources))
+    return set(rows.values_list("source", flat=True))
 
 
 def entry_of(source: str) -> Entry | None:
