@@ -7,12 +7,23 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.catalog.bundle_models import Bundle, BundleItem
 from marketplace.catalog.names import small_name
+from marketplace.catalog.sale_models import EditionCopy, SalePeriod
 from marketplace.catalog.version_models import ListingVersion
 from marketplace.core.money import Money
 from marketplace.packaging.models import Package, PackageDraft
 
-__all__ = ["Category", "Listing", "ListingVersion", "Tag"]
+__all__ = [
+    "Bundle",
+    "BundleItem",
+    "Category",
+    "EditionCopy",
+    "Listing",
+    "ListingVersion",
+    "SalePeriod",
+    "Tag",
+]
 
 
 class Category(models.Model):
@@ -54,6 +65,15 @@ class Listing(models.Model):
         ON_SALE = "on_sale", _("On sale")
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
+    class Pricing(models.TextChoices):
+        FIXED = "fixed", _("One price")
+        OPEN = "open", _("Buyers choose, from a least price on")
+        SUBSCRIPTION = "subscription", _("A subscription")
+
+    class Interval(models.TextChoices):
+        MONTH = "month", _("month")
+        YEAR = "year", _("year")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     seller = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="listings"
@@ -63,8 +83,20 @@ class Listing(models.Model):
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="listings")
     tags = models.ManyToManyField(Tag, blank=True, related_name="listings")
     cover = models.ImageField(upload_to="covers/", blank=True)
-    price_minor = models.PositiveBigIntegerField(help_text="Minor units; 0 is free.")
+    pricing = models.CharField(max_length=16, choices=Pricing, default=Pricing.FIXED)
+    price_minor = models.PositiveBigIntegerField(
+        help_text="Minor units; 0 is free. The least that buyers pay, or a subscription's interval."
+    )
     currency = models.CharField(max_length=3)
+    suggested_minor = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Where buyers choose: what the form begins with."
+    )
+    interval = models.CharField(
+        max_length=8, choices=Interval, blank=True, default="", help_text="Of a subscription."
+    )
+    copies = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of a limited edition. Empty: as many as are wanted."
+    )
     may_save = models.BooleanField(default=False, help_text="The buyer may save the files.")
     rental_hours = models.PositiveIntegerField(
         null=True, blank=True, help_text="Of a rental: hours to watch, from the first play on."
@@ -100,6 +132,26 @@ class Listing(models.Model):
                 | models.Q(published_at__isnull=False, package__isnull=False),
             ),
             models.CheckConstraint(
+                name="catalog_listing_suggests_where_buyers_choose",
+                condition=models.Q(suggested_minor__isnull=True)
+                | models.Q(pricing="open", suggested_minor__gte=models.F("price_minor")),
+            ),
+            models.CheckConstraint(
+                name="catalog_listing_subscription_is_whole_and_plays_only",
+                condition=(~models.Q(pricing="subscription") & models.Q(interval=""))
+                | models.Q(
+                    pricing="subscription",
+                    interval__in=["month", "year"],
+                    price_minor__gt=0,
+                    may_save=False,
+                    rental_hours__isnull=True,
+                ),
+            ),
+            models.CheckConstraint(
+                name="catalog_listing_edition_has_copies",
+                condition=models.Q(copies__isnull=True) | models.Q(copies__gt=0),
+            ),
+            models.CheckConstraint(
                 name="catalog_listing_rental_is_whole_and_plays_only",
                 condition=models.Q(
                     rental_hours__isnull=True, start_days__isnull=True, plays__isnull=True
@@ -114,6 +166,20 @@ class Listing(models.Model):
     @property
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
+
+    @property
+    def suggestion(self) -> Money:
+        """What the form of an open price begins with."""
+        return Money(self.suggested_minor or self.price_minor, self.currency)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether buyers choose what they pay."""
+        return self.pricing == self.Pricing.OPEN
+
+    @property
+    def is_subscription(self) -> bool:
+        return self.pricing == self.Pricing.SUBSCRIPTION
 
     @property
     def is_rental(self) -> bool:

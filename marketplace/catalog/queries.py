@@ -16,6 +16,7 @@ from marketplace.catalog.errors import (
 )
 from marketplace.catalog.models import Category, Listing, Tag
 from marketplace.catalog.offers import promises, withdrawal
+from marketplace.catalog.pricing import accept_price, current_sale, price_now
 from marketplace.catalog.terms import rights_of
 from marketplace.catalog.versions import (
     own_version,
@@ -26,8 +27,10 @@ from marketplace.catalog.versions import (
 from marketplace.core.text import search_form
 
 __all__ = [
+    "accept_price",
     "categories",
     "category",
+    "current_sale",
     "listing_by_id",
     "listing_for_view",
     "listings_of",
@@ -35,6 +38,7 @@ __all__ = [
     "own_listing",
     "own_version",
     "preparing",
+    "price_now",
     "promises",
     "rights_of",
     "search",
