@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from marketplace.sandbox.stripe_emulator import hosted_invoice
 from marketplace.sandbox.stripe_emulator.api import ApiRequest, answer
 from marketplace.sandbox.stripe_emulator.delivery import Courier
 from marketplace.sandbox.stripe_emulator.errors import ApiError
@@ -65,6 +66,7 @@ def create_app(world: World) -> Starlette:
             Route("/c/pay/{session}", _pay, methods=["POST"]),
             Route("/c/pay/{session}/challenge/{token}", _challenge, methods=["GET", "POST"]),
             Route("/connect/setup/{token}", _onboarding, methods=["GET", "HEAD", "POST"]),
+            Route("/i/{invoice}", _invoice, methods=["GET", "HEAD", "POST"]),
             Route("/assets/page.css", _style),
             Route("/_test/{rest:path}", _hook, methods=["GET", "POST", "DELETE"]),
         ],
@@ -105,6 +107,13 @@ async def _onboarding(request: Request) -> Response:
         form = await _form(request)
         return _page(onboarding_submit(request.app.state.world, token, form))
     return _page(onboarding_front(request.app.state.world, token))
+
+
+async def _invoice(request: Request) -> Response:
+    world, invoice = request.app.state.world, request.path_params["invoice"]
+    if request.method == "POST":
+        return _page(hosted_invoice.pay(world, invoice, await _form(request)))
+    return _page(hosted_invoice.front(world, invoice))
 
 
 async def _form(request: Request) -> dict[str, str]:

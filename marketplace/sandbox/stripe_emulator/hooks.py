@@ -10,6 +10,8 @@ POST   /_test/events/<id>/deliver   {"times": 1}: post an event again, at once
 POST   /_test/clock          {"advance": seconds}: the emulator's time runs ahead
 POST   /_test/disputes       {"charge": "ch_…", "reason": "fraudulent", "amount": 500, "inquiry": false}
 POST   /_test/disputes/<id>/win | lose | escalate | close     (close: an inquiry ends)
+POST   /_test/subscriptions/<id>/next   its next renewal, charge or retry happens now
+POST   /_test/subscriptions/<id>/card   {"number": "4000000000000341"}: the card that is kept
 POST   /_test/settle/<id>    {"succeeds": true}: an asynchronous payment (cs_…), a refund (re_…), a payout
                               (po_…), or the check of an account (acct_…)
 """
@@ -20,7 +22,14 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from marketplace.sandbox.stripe_emulator import connect, disputes, payments, payouts, refunds
+from marketplace.sandbox.stripe_emulator import (
+    connect,
+    disputes,
+    payments,
+    payouts,
+    refunds,
+    subscriptions,
+)
 from marketplace.sandbox.stripe_emulator.delivery import Courier
 from marketplace.sandbox.stripe_emulator.errors import ApiError
 from marketplace.sandbox.stripe_emulator.jobs import run_due_jobs
@@ -59,8 +68,9 @@ async def run_hook(
             return _advance(world, float(data["advance"]))
         case "POST", ["settle", object_id]:
             return _settle(world, object_id, succeeds=bool(data.get("succeeds", True)))
-        case "POST", ["disputes", *rest]:
-            return _dispute(world, rest, data)
+        case "POST", ["disputes" | "subscriptions" as kind, *rest]:
+            act = _dispute if kind == "disputes" else _subscription
+            return act(world, rest, data)
     raise ApiError(f"No such test hook: {method} {path}", status=404)
 
 
@@ -68,6 +78,17 @@ async def _release(world: World, courier: Courier, data: dict[str, Any]) -> dict
     held = world.store.deliveries(state="held")
     ordered = held[::-1] if data.get("order") == "reverse" else held
     return {"statuses": [await courier.attempt(delivery) for delivery in ordered]}
+
+
+def _subscription(world: World, rest: list[str], data: dict[str, Any]) -> dict[str, Any]:
+    with world.store.transaction():
+        match rest:
+            case [subscription_id, "next"]:
+                return {"did": subscriptions.hurry(world, subscription_id)}
+            case [subscription_id, "card"]:
+                subscriptions.keep_card(world, subscription_id, str(data["number"]))
+                return {}
+    raise ApiError("A subscription has the levers next and card.", status=404)
 
 
 def _dispute(world: World, rest: list[str], data: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from marketplace.sandbox.stripe_emulator import pages, sessions
+from marketplace.sandbox.stripe_emulator import pages, sessions, subscriptions
 from marketplace.sandbox.stripe_emulator.payments import (
     CHALLENGED,
     Card,
@@ -15,9 +15,10 @@ from marketplace.sandbox.stripe_emulator.payments import (
     pay_by_bank,
     pay_by_card,
 )
+from marketplace.sandbox.stripe_emulator.tax import TaxFieldError, billing_of
 from marketplace.sandbox.stripe_emulator.world import World
 
-__all__ = ["Page", "Redirect", "challenge", "front", "pay"]
+__all__ = ["FieldError", "Page", "Redirect", "challenge", "front", "pay", "read_card"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Redirect:
     url: str
 
 
-class _FieldError(Exception):
+class FieldError(Exception):
     """What was typed cannot be right; the sentence says which field."""
 
 
@@ -50,13 +51,14 @@ def pay(world: World, session_id: str, form: dict[str, str]) -> Page | Redirect:
     name = form.get("name", "").strip() or None
     try:
         _check_email(email)
-        if form.get("method", "card") in ("bank", "bank_fail"):
+        session["_billing"] = billing_of(session, form)
+        if form.get("method", "card") in ("bank", "bank_fail") and _takes_bank(session):
             succeeds = form["method"] == "bank"
             with world.store.transaction():
                 pay_by_bank(world, session, email=email, name=name, succeeds=succeeds)
             return Redirect(sessions.success_url(session))
-        return _pay_by_card(world, session, _read_card(world, form), email=email, name=name)
-    except _FieldError as error:
+        return _pay_by_card(world, session, read_card(world, form), email=email, name=name)
+    except (FieldError, TaxFieldError) as error:
         return Page(pages.checkout(session, alert=str(error), typed=form), 422)
 
 
@@ -90,7 +92,8 @@ def _charge(
     # A refusal is an outcome to keep: the failed charge stays in the books.
     with world.store.transaction():
         try:
-            pay_by_card(world, session, card, email=email, name=name, authenticated=authenticated)
+            begin = subscriptions.begin if session["mode"] == "subscription" else pay_by_card
+            begin(world, session, card, email=email, name=name, authenticated=authenticated)
         except Declined as error:
             declined = error
     if declined is None:
@@ -134,29 +137,33 @@ def _open_session(world: World, session_id: str) -> tuple[dict[str, Any], Page |
     return session, None
 
 
+def _takes_bank(session: dict[str, Any]) -> bool:
+    return "customer_balance" in session["payment_method_types"]
+
+
 def _check_email(email: str) -> None:
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
-        raise _FieldError("Enter an e-mail address, like you@example.com.")
+        raise FieldError("Enter an e-mail address, like you@example.com.")
 
 
-def _read_card(world: World, form: dict[str, str]) -> Card:
+def read_card(world: World, form: dict[str, str]) -> Card:
     number = re.sub(r"[\s-]", "", form.get("number", ""))
     if not (number.isascii() and number.isdecimal() and 13 <= len(number) <= 19) or not _luhn(
         number
     ):
-        raise _FieldError("Your card number is invalid.")
+        raise FieldError("Your card number is invalid.")
     typed = form.get("expiry", "").strip()
     if re.fullmatch(r"\d{4}", typed):
         typed = f"{typed[:2]}/{typed[2:]}"  # Stripe's own page puts the slash there by itself
     expiry = re.fullmatch(r"(0?[1-9]|1[0-2])\s*/\s*(?:20)?(\d\d)", typed)
     if not expiry:
-        raise _FieldError("Write the expiry as month / year, like 12 / 34.")
+        raise FieldError("Write the expiry as month / year, like 12 / 34.")
     month, year = int(expiry[1]), 2000 + int(expiry[2])
     # Seconds since 1970 are close enough to tell a month that is long past.
     if year * 12 + month < 1970 * 12 + int(world.now() / (365.2425 / 12 * 86400)):
-        raise _FieldError("Your card's expiration date is in the past.")
+        raise FieldError("Your card's expiration date is in the past.")
     if not re.fullmatch(r"\d{3,4}", form.get("cvc", "").strip()):
-        raise _FieldError("Your card's security code is incomplete.")
+        raise FieldError("Your card's security code is incomplete.")
     return Card(number, month, year)
 
 

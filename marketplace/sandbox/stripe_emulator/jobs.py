@@ -9,6 +9,7 @@ from marketplace.sandbox.stripe_emulator import (
     payouts,
     refunds,
     sessions,
+    subscriptions,
 )
 from marketplace.sandbox.stripe_emulator.world import World
 
@@ -40,6 +41,8 @@ def _run_one(world: World) -> bool:
                 connect.finish(world, object_id, verdict="verified")
             case "settle_payout" | "fail_payout":
                 payouts.settle(world, object_id, succeeds=kind == "settle_payout")
+            case _ if kind in subscriptions.JOBS:
+                subscriptions.JOBS[kind](world, object_id)
             case _ if kind in disputes.JOBS:
                 disputes.JOBS[kind](world, object_id)
     return True

@@ -6,6 +6,7 @@ import html
 from typing import Any
 
 from marketplace.sandbox.stripe_emulator.currencies import format_amount
+from marketplace.sandbox.stripe_emulator.tax import COUNTRIES, wants_billing
 
 __all__ = ["challenge", "checkout", "document", "message", "text"]
 
@@ -60,6 +61,7 @@ def _form(session: dict[str, Any], typed: dict[str, str], total: str) -> str:
   <label>E-mail
     <input name="email" type="email" required autocomplete="email" value="{text(email)}"{fixed}>
   </label>
+  {_billing(session, typed)}
   <fieldset>
     <legend>Payment method</legend>
     {_methods(session, method)}
@@ -82,6 +84,24 @@ def _form(session: dict[str, Any], typed: dict[str, str], total: str) -> str:
   </fieldset>
   <button type="submit">Pay {text(total)}</button>
 </form>"""
+
+
+def _billing(session: dict[str, Any], typed: dict[str, str]) -> str:
+    """Country and business number, where the shop has asked for them."""
+    if not wants_billing(session):
+        return ""
+    chosen = typed.get("country", "KR")
+    options = "".join(
+        f'<option value="{code}"{" selected" if code == chosen else ""}>{code}</option>'
+        for code in COUNTRIES
+    )
+    number = ""
+    if session["tax_id_collection"]["enabled"]:
+        number = (
+            "<label>Business tax number (leave empty as a private person)"
+            f'<input name="tax_id" maxlength="30" value="{text(typed.get("tax_id", ""))}"></label>'
+        )
+    return f'<label>Country<select name="country">{options}</select></label>{number}'
 
 
 def _methods(session: dict[str, Any], chosen: str) -> str:

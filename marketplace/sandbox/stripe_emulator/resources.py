@@ -32,13 +32,16 @@ from stripe.params.checkout import (
 from marketplace.sandbox.stripe_emulator import (
     application_fees,
     balances,
+    billing_catalog,
     connect,
     disputes,
     events,
     files,
+    invoices,
     payouts,
     refunds,
     sessions,
+    subscriptions,
     transfers,
 )
 from marketplace.sandbox.stripe_emulator.errors import ApiError
@@ -114,6 +117,9 @@ _ROUTES = [
     *transfers.ROUTES,
     *files.ROUTES,
     *disputes.ROUTES,
+    *billing_catalog.ROUTES,
+    *subscriptions.ROUTES,
+    *invoices.ROUTES,
 ]
 
 
@@ -134,6 +140,7 @@ _BY_ID = {
     "balance_transaction", "charge", "failure_balance_transaction", "latest_charge",
     "payment_intent", "source", "application_fee", "destination_payment", "fee",
     "originating_transaction", "source_transaction", "transfer", "transfer_reversal",
+    "customer", "invoice", "latest_invoice", "product", "subscription",
 }  # fmt: skip
 
 
@@ -159,6 +166,8 @@ def _expanded(world: World, obj: dict[str, Any], name: str, deeper: list[str]) -
         return expand(world, sessions.line_items(world, obj), deeper)
     if kind == "charge" and name == "refunds":
         return expand(world, refunds.of_charge(world, obj), deeper)
+    if kind == "invoice" and name == "payments":
+        return expand(world, invoices.payments_of(world, obj), deeper)
     if name not in _BY_ID or name not in obj:
         raise ApiError(f"This property cannot be expanded ({name}).", param="expand")
     found = world.store.get(obj[name]) if obj[name] is not None else None

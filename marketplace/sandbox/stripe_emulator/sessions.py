@@ -12,6 +12,8 @@ from marketplace.sandbox.stripe_emulator.destinations import check_destination
 from marketplace.sandbox.stripe_emulator.errors import ApiError
 from marketplace.sandbox.stripe_emulator.events import emit
 from marketplace.sandbox.stripe_emulator.shapes import fill
+from marketplace.sandbox.stripe_emulator.store import public
+from marketplace.sandbox.stripe_emulator.tax import COUNTRIES, check_behavior, included
 from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = ["complete", "create", "expire", "expire_if_due", "line_items", "success_url"]
@@ -20,16 +22,17 @@ SHORTEST, LONGEST = 30 * 60, 24 * 60 * 60  # seconds until a session may expire
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # What the emulator can act on; the rest of the SDK's parameters is refused aloud.
 _SUPPORTED = {
-    "cancel_url", "client_reference_id", "customer_email", "expires_at", "line_items", "locale",
+    "automatic_tax", "billing_address_collection", "cancel_url", "client_reference_id", "customer_email", "expires_at", "line_items", "locale",
     "metadata", "mode", "payment_intent_data", "payment_method_types", "submit_type",
-    "success_url", "ui_mode",
+    "subscription_data", "success_url", "tax_id_collection", "ui_mode",
 }  # fmt: skip
 
 
 def create(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    """Open a session in mode=payment with prices given inline. Raises ApiError."""
+    """Open a session with prices given inline. Raises ApiError."""
     _check(world, params)
-    currency, items = _line_items(world, params["line_items"])
+    subscribes = params["mode"] == "subscription"
+    currency, items = _line_items(world, params["line_items"], recurring=subscribes)
     total = sum(item["amount_total"] for item in items)
     check_amount(total, currency)
     check_destination(world, params.get("payment_intent_data", {}), total)
@@ -41,7 +44,8 @@ def create(world: World, params: dict[str, Any]) -> dict[str, Any]:
         object="checkout.session",
         amount_subtotal=total,
         amount_total=total,
-        automatic_tax={"enabled": False, "liability": None, "provider": None, "status": None},
+        automatic_tax=_automatic_tax(params),
+        billing_address_collection=params.get("billing_address_collection"),
         cancel_url=params.get("cancel_url"),
         client_reference_id=params.get("client_reference_id"),
         created=now,
@@ -50,36 +54,57 @@ def create(world: World, params: dict[str, Any]) -> dict[str, Any]:
         custom_text=dict.fromkeys(
             ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
         ),
-        customer_creation="if_required",
+        customer_creation="always" if subscribes else "if_required",
         customer_email=params.get("customer_email"),
         expires_at=params.get("expires_at", now + LONGEST),
         livemode=False,
         locale=params.get("locale"),
         metadata=params.get("metadata", {}),
-        mode="payment",
-        payment_method_collection="if_required",
-        payment_method_types=params.get("payment_method_types", ["card", "customer_balance"]),
+        mode=params["mode"],
+        payment_method_collection="always" if subscribes else "if_required",
+        payment_method_types=params.get("payment_method_types", _methods(params)),
         payment_status="unpaid",
         phone_number_collection={"enabled": False},
         shipping_options=[],
         status="open",
         submit_type=params.get("submit_type"),
         success_url=params["success_url"],
+        tax_id_collection={
+            "enabled": params.get("tax_id_collection", {}).get("enabled", False),
+            "required": "never",
+        },
         total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         ui_mode="hosted_page",
         url=f"{world.base_url}/c/pay/{session_id}",
         _items=items,
         _intent=params.get("payment_intent_data", {}),
+        _subscription=params.get("subscription_data", {}),
     )
     world.store.add_job(due=session["expires_at"], kind="expire_session", object_id=session_id)
     return world.store.put(session)
 
 
+def _methods(params: dict[str, Any]) -> list[str]:
+    # What is charged anew each month has to be a card.
+    return ["card"] if params["mode"] == "subscription" else ["card", "customer_balance"]
+
+
+def _automatic_tax(params: dict[str, Any]) -> dict[str, Any]:
+    enabled = params.get("automatic_tax", {}).get("enabled", False)
+    if not enabled:
+        return {"enabled": False, "liability": None, "provider": None, "status": None}
+    return {
+        "enabled": True,
+        "liability": {"type": "self"},
+        "provider": "stripe",
+        "status": "requires_location_inputs",
+    }
+
+
 def _check(world: World, params: dict[str, Any]) -> None:
     for name in params.keys() - _SUPPORTED:
         raise ApiError(f"The emulator does not know what {name} does.", param=name)
-    if params["mode"] != "payment":
-        raise ApiError("The emulator has mode=payment alone.", param="mode")
+    _check_mode(params)
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise ApiError("The emulator has ui_mode=hosted_page alone.", param="ui_mode")
     for name in ("success_url", "cancel_url"):
@@ -94,6 +119,16 @@ def _check(world: World, params: dict[str, Any]) -> None:
         raise ApiError("Invalid string: at most 200 characters.", param="client_reference_id")
     if "expires_at" in params:
         _check_expiry(params["expires_at"] - world.seconds())
+
+
+def _check_mode(params: dict[str, Any]) -> None:
+    if params["mode"] not in ("payment", "subscription"):
+        raise ApiError("The emulator has mode=payment and mode=subscription.", param="mode")
+    wrong = "subscription_data" if params["mode"] == "payment" else "payment_intent_data"
+    if wrong in params:
+        raise ApiError(f"You can not pass `{wrong}` in `{params['mode']}` mode.", param=wrong)
+    for name in params.get("subscription_data", {}).keys() - {"description", "metadata"}:
+        raise ApiError(f"The emulator does not know what {name} does.", param=name)
 
 
 def _check_expiry(seconds: int) -> None:
@@ -111,10 +146,18 @@ def _check_expiry(seconds: int) -> None:
         )
 
 
-def _line_items(world: World, given: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
+def _line_items(
+    world: World, given: list[dict[str, Any]], *, recurring: bool
+) -> tuple[str, list[dict[str, Any]]]:
     if not given:
         raise ApiError("`line_items` must not be empty.", param="line_items")
     items = [_line_item(world, line, f"line_items[{i}]") for i, line in enumerate(given)]
+    if any((item["price"]["type"] == "recurring") != recurring for item in items):
+        raise ApiError(
+            "You specified `payment` mode but passed a recurring price, or `subscription` mode"
+            " without one. The emulator does not mix them.",
+            param="line_items",
+        )
     currency: str = items[0]["currency"]
     if any(item["currency"] != currency for item in items):
         raise ApiError(
@@ -157,12 +200,21 @@ def _line_item(world: World, line: dict[str, Any], path: str) -> dict[str, Any]:
         amount_total=amount * quantity,
         currency=currency,
         description=name,
-        price=_price(world, currency, amount),
+        price=_price(world, currency, price, path=path),
         quantity=quantity,
+        _product=price["product_data"],
     )
 
 
-def _price(world: World, currency: str, amount: int) -> dict[str, Any]:
+def _price(world: World, currency: str, given: dict[str, Any], *, path: str) -> dict[str, Any]:
+    behavior = check_behavior(given, param=f"{path}[price_data][tax_behavior]")
+    recurring = given.get("recurring")
+    if recurring is not None and recurring.get("interval") not in ("month", "year"):
+        raise ApiError(
+            "The emulator has recurring prices of one month or one year alone.",
+            param=f"{path}[price_data][recurring]",
+        )
+    amount = given["unit_amount"]
     return fill(
         stripe.Price,
         id=world.new_id("price_"),
@@ -174,8 +226,15 @@ def _price(world: World, currency: str, amount: int) -> dict[str, Any]:
         livemode=False,
         metadata={},
         product=world.new_id("prod_"),
-        tax_behavior="unspecified",
-        type="one_time",
+        recurring=recurring
+        and fill(
+            stripe.Price.Recurring,
+            interval=recurring["interval"],
+            interval_count=1,
+            usage_type="licensed",
+        ),
+        tax_behavior=behavior,
+        type="recurring" if recurring else "one_time",
         unit_amount=amount,
         unit_amount_decimal=str(amount),
     )
@@ -183,7 +242,7 @@ def _price(world: World, currency: str, amount: int) -> dict[str, Any]:
 
 def line_items(world: World, session: dict[str, Any]) -> dict[str, Any]:
     """The session's items as a list object."""
-    items: list[dict[str, Any]] = session["_items"]
+    items = [public(item) for item in session["_items"]]
     url = f"/v1/checkout/sessions/{session['id']}/line_items"
     return {"object": "list", "data": items, "has_more": False, "url": url}
 
@@ -218,6 +277,7 @@ def complete(
 ) -> None:
     """The buyer has done his part; `paid` tells whether the money is there already."""
     details = dict.fromkeys(("address", "business_name", "individual_name", "phone", "tax_ids"))
+    details.update(_billing(session))
     session.update(
         status="complete",
         payment_status="paid" if paid else "unpaid",
@@ -226,6 +286,25 @@ def complete(
     )
     world.store.put(session)
     emit(world, "checkout.session.completed", session)
+
+
+def _billing(session: dict[str, Any]) -> dict[str, Any]:
+    """What the buyer typed of country and business number; the tax in the sums follows from it."""
+    typed = session.get("_billing")
+    if not typed:
+        return {}
+    if session["automatic_tax"]["enabled"]:
+        session["automatic_tax"]["status"] = "complete"
+        for item in session["_items"]:
+            item["amount_tax"] = included(item["amount_total"], typed["country"])
+        taxes = sum(item["amount_tax"] for item in session["_items"])
+        session["total_details"]["amount_tax"] = taxes
+    assert typed["country"] in COUNTRIES
+    address = dict.fromkeys(("city", "line1", "line2", "postal_code", "state"))
+    return {
+        "address": {**address, "country": typed["country"]},
+        "tax_ids": typed["tax_ids"] if session["tax_id_collection"]["enabled"] else None,
+    }
 
 
 def success_url(session: dict[str, Any]) -> str:

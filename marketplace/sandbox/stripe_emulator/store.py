@@ -163,6 +163,16 @@ class Store:
         ).fetchone()
         return None if row is None else (row[0], row[1])
 
+    def take_job_of(self, objects: set[str]) -> tuple[str, str] | None:
+        """Remove and return the job of these objects that will be due first, if one is."""
+        marks = ",".join("?" * len(objects))
+        row = self._db.execute(
+            "DELETE FROM job WHERE id = (SELECT id FROM job"  # noqa: S608  question marks alone
+            f" WHERE object IN ({marks}) ORDER BY due, id LIMIT 1) RETURNING kind, object",
+            tuple(objects),
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
+
     # settings
 
     def setting(self, name: str, default: Any) -> Any:
