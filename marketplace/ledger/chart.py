@@ -177,9 +177,9 @@ def rewards(currency: str) -> AccountName:
     return _shop(_K.REWARDS, currency)
 
 
-def payouts_in_transit(currency: str) -> AccountName:
-    """Taken from sellers' balances, and not yet sent."""
-    return _shop(_K.PAYOUTS_IN_TRANSIT, currency)
+def payouts_in_transit(user_id: uuid.UUID, currency: str) -> AccountName:
+    """Taken from a seller's balance, and not yet sent."""
+    return _of(_K.PAYOUTS_IN_TRANSIT, user_id, currency)
 
 
 def refunds_in_transit(currency: str) -> AccountName:

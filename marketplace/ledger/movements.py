@@ -115,7 +115,9 @@ def start_payout(
         source=f"payout:{payout}",
         at=at,
         lines=move(
-            debit=owed, credit=chart.payouts_in_transit(amount.currency), minor=amount.minor
+            debit=owed,
+            credit=chart.payouts_in_transit(seller_id, amount.currency),
+            minor=amount.minor,
         ),
         covered=[owed],
         memo=memo,
@@ -138,7 +140,7 @@ def book_payout_sent(
         at=at,
         external=external,
         lines=move(
-            debit=chart.payouts_in_transit(amount.currency),
+            debit=chart.payouts_in_transit(seller_id, amount.currency),
             credit=_from(seller_id, amount.currency, by_bank=by_bank),
             minor=amount.minor,
         ),
@@ -156,7 +158,7 @@ def book_payout_returned(
     sent: bool = True,
 ) -> Entry:
     """It failed: the seller is owed it again. `sent`: it had left the account, and is back."""
-    away = chart.payouts_in_transit(amount.currency)
+    away = chart.payouts_in_transit(seller_id, amount.currency)
     return post(
         kind=EntryKind.PAYOUT_RETURNED,
         source=f"payout-returned:{payout}",

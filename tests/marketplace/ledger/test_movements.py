@@ -71,15 +71,15 @@ def test_a_payout_is_started_sent_and_comes_back() -> None:
 
     for _ in range(2):
         services.start_payout(payout="p", seller_id=MARY, amount=amount, at=NOW)
-    assert standing(OWED, chart.payouts_in_transit("USD"), AT_STRIPE) == [0, 900, 900]
+    assert standing(OWED, chart.payouts_in_transit(MARY, "USD"), AT_STRIPE) == [0, 900, 900]
 
     services.book_payout_sent(payout="p", seller_id=MARY, amount=amount, at=NOW, external="txn_2")
-    assert standing(OWED, chart.payouts_in_transit("USD"), AT_STRIPE) == [0, 0, 0]
+    assert standing(OWED, chart.payouts_in_transit(MARY, "USD"), AT_STRIPE) == [0, 0, 0]
 
     services.book_payout_returned(
         payout="p", seller_id=MARY, amount=amount, at=NOW, external="txn_3"
     )
-    assert standing(OWED, chart.payouts_in_transit("USD"), AT_STRIPE) == [900, 0, 900]
+    assert standing(OWED, chart.payouts_in_transit(MARY, "USD"), AT_STRIPE) == [900, 0, 900]
 
 
 def test_a_payout_that_was_never_sent_comes_back_from_the_way() -> None:
@@ -89,7 +89,7 @@ def test_a_payout_that_was_never_sent_comes_back_from_the_way() -> None:
 
     services.book_payout_returned(payout="p", seller_id=MARY, amount=amount, at=NOW, sent=False)
 
-    assert standing(OWED, chart.payouts_in_transit("USD"), AT_STRIPE) == [900, 0, 0]
+    assert standing(OWED, chart.payouts_in_transit(MARY, "USD"), AT_STRIPE) == [900, 0, 0]
 
 
 def test_a_bank_batch_pays_from_the_bank() -> None:
@@ -109,4 +109,4 @@ def test_more_than_is_owed_is_not_paid_out() -> None:
     with pytest.raises(NotEnoughError):
         services.start_payout(payout="p", seller_id=MARY, amount=Money(901, "USD"), at=NOW)
 
-    assert standing(OWED, chart.payouts_in_transit("USD")) == [900, 0]
+    assert standing(OWED, chart.payouts_in_transit(MARY, "USD")) == [900, 0]

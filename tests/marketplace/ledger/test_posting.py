@@ -108,7 +108,7 @@ def test_credit_is_not_overdrawn() -> None:
 @pytest.mark.django_db
 def test_a_covered_account_is_not_overdrawn_and_any_other_may_be() -> None:
     owed = chart.seller(ADA, "KRW")
-    taken = list(move(debit=owed, credit=chart.payouts_in_transit("KRW"), minor=10))
+    taken = list(move(debit=owed, credit=chart.payouts_in_transit(ADA, "KRW"), minor=10))
 
     with pytest.raises(NotEnoughError):
         services.post(

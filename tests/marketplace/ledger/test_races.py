@@ -73,7 +73,7 @@ def test_rivals_book_one_source_once() -> None:
 
 
 def test_rivals_pay_a_balance_out_once_while_a_refund_takes_of_it() -> None:
-    owed, away = chart.seller(ADA, "KRW"), chart.payouts_in_transit("KRW")
+    owed, away = chart.seller(ADA, "KRW"), chart.payouts_in_transit(ADA, "KRW")
     earned = move(debit=chart.clearing("KRW"), credit=owed, minor=1_000)
     services.post(kind=EntryKind.CHARGE, source="charge", at=NOW, lines=earned)
 
