@@ -75,7 +75,9 @@ def check_terms(terms: SaleTerms) -> None:
 
 def rights_of(listing: Listing) -> dict[str, Any]:
     """What a buyer of `listing` may do, as claims of a licence."""
-    if listing.rental_hours is None:
+    if listing.is_subscription:
+        rights = Rights(play=True, lease=_lease_terms())
+    elif listing.rental_hours is None:
         rights = Rights(
             play=True,
             save=listing.may_save,
@@ -91,10 +93,14 @@ def rights_of(listing: Listing) -> dict[str, Any]:
             soft_end=True,
             hard_cap=int(HARD_CAP.total_seconds()),
             play_count=listing.plays,
-            lease=LeaseTerms(
-                duration=int(settings.LEASE_DURATION.total_seconds()),
-                grace=int(settings.LEASE_GRACE.total_seconds()),
-            ),
+            lease=_lease_terms(),
             gift=listing.giftable,
         )
     return rights.to_claims()
+
+
+def _lease_terms() -> LeaseTerms:
+    return LeaseTerms(
+        duration=int(settings.LEASE_DURATION.total_seconds()),
+        grace=int(settings.LEASE_GRACE.total_seconds()),
+    )
