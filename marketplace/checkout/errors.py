@@ -4,14 +4,23 @@
   + ConflictError
     - TermsChangedError      the listing was changed after the buyer saw it
     - WithdrawnError         the listing was taken off sale after the buyer began
+    - StillProcessingError   an earlier payment for the same thing is under way
     - RefundNotPossibleError nothing was paid, or it went back already
+  + InvalidError
+    - SeveralCurrenciesError one payment is in one currency
 """
 
 from __future__ import annotations
 
-from marketplace.core.errors import ConflictError
+from marketplace.core.errors import ConflictError, InvalidError
 
-__all__ = ["RefundNotPossibleError", "TermsChangedError", "WithdrawnError"]
+__all__ = [
+    "RefundNotPossibleError",
+    "SeveralCurrenciesError",
+    "StillProcessingError",
+    "TermsChangedError",
+    "WithdrawnError",
+]
 
 
 class TermsChangedError(ConflictError):
@@ -20,6 +29,14 @@ class TermsChangedError(ConflictError):
 
 class WithdrawnError(ConflictError):
     code = "withdrawn"
+
+
+class StillProcessingError(ConflictError):
+    code = "still_processing"
+
+
+class SeveralCurrenciesError(InvalidError):
+    code = "several_currencies"
 
 
 class RefundNotPossibleError(ConflictError):

@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
 from marketplace.checkout.errors import RefundNotPossibleError
-from marketplace.checkout.settling import settle_order
+from marketplace.checkout.settling import settle_order, share_of
+from marketplace.core.money import Money
 from marketplace.orders import queries as order_queries
 from marketplace.orders.types import Order
 from marketplace.payments import services as payments
+from marketplace.payments.errors import NothingToRefundError
 
 __all__ = ["order_to_refund", "refund_order"]
 
@@ -27,6 +29,10 @@ def order_to_refund(order_id: uuid.UUID, by: User) -> Order:
         raise RefundNotPossibleError(
             _("This order was refunded already; nothing is left to give back.")
         )
+    if order.state == Order.State.CHARGED_BACK:
+        raise RefundNotPossibleError(
+            _("The buyer’s bank has taken this money back; nothing is left to give back.")
+        )
     if order.state != Order.State.PAID:
         raise RefundNotPossibleError(
             _("This order was not paid, so there is nothing to give back.")
@@ -36,12 +42,21 @@ def order_to_refund(order_id: uuid.UUID, by: User) -> Order:
     return order
 
 
-def refund_order(*, order_id: uuid.UUID, by: User, reason: str, now: dt.datetime) -> Order:
-    """Give all the money back; when it is on its way, access ends.
+def refund_order(
+    *,
+    order_id: uuid.UUID,
+    by: User,
+    reason: str,
+    now: dt.datetime,
+    amount: Money | None = None,
+    key: uuid.UUID | None = None,
+) -> Order:
+    """Give `amount` back, or all that is left; when all of it is on its way, access ends.
 
-    Asked twice, it refunds once. Returns the order: still paid while the refund is
-    pending. Raises OrderNotFoundError, RefundNotPossibleError, PaymentsUnavailableError
-    (asking again is safe), RefundRefusedError; then access stays as it was.
+    Asked twice it refunds once: for a part, where both name the same `key`. Returns the
+    order: still paid while the refund is pending. Raises OrderNotFoundError,
+    RefundNotPossibleError, PaymentsUnavailableError (asking again is safe),
+    RefundRefusedError; then access stays as it was.
     """
     order = order_queries.order_for_sale(order_id, by)
     if order.state == Order.State.PAID:
@@ -50,5 +65,16 @@ def refund_order(*, order_id: uuid.UUID, by: User, reason: str, now: dt.datetime
     if order.state == Order.State.REFUNDED:
         return order  # the second of two clicks, or it was done at Stripe
     order = order_to_refund(order_id, by)
-    payments.refund_payment(order_id=order.pk, reason=reason)
+    if amount is not None and amount.currency != order.currency:
+        raise RefundNotPossibleError(_("The order was paid in another currency."))
+    try:
+        payments.refund_payment(
+            bill_id=order.bill_id,
+            share=share_of(order),
+            reason=reason,
+            amount_minor=None if amount is None else amount.minor,
+            key=key,
+        )
+    except NothingToRefundError as error:
+        raise RefundNotPossibleError(str(error)) from None
     return settle_order(order_id=order.pk, now=now)

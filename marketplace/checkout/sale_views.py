@@ -34,7 +34,7 @@ PER_PAGE = 50
 def sales(request: HttpRequest) -> HttpResponse:
     """What the person has sold, the newest first."""
     page = Paginator(orders.sales_of(person(request)), PER_PAGE).get_page(request.GET.get("page"))
-    outcomes = payments.outcomes_of(order.pk for order in page.object_list)
+    outcomes = payments.outcomes_for((order.pk, order.bill_id) for order in page.object_list)
     rows = [(order, outcomes.get(order.pk)) for order in page.object_list]
     return render(request, "checkout/sales.html", {"page": page, "rows": rows})
 
@@ -67,7 +67,11 @@ def refund(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     except RefundNotPossibleError as error:
         messages.warning(request, str(error))
         return redirect("checkout:sales")
-    context = {"order": order, "outcome": payments.outcome_of(order_id), "form": form}
+    context = {
+        "order": order,
+        "outcome": payments.outcome_for(order_id, order.bill_id),
+        "form": form,
+    }
     return render(request, "checkout/refund.html", context | {"alert": alert}, status=status)
 
 

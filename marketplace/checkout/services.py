@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from marketplace.checkout.quoting import listing_to_buy, quote, terms_now
 from marketplace.checkout.refunding import order_to_refund, refund_order
-from marketplace.checkout.settling import handle_event, reconcile, settle_order
-from marketplace.checkout.starting import listing_to_buy, start_checkout
+from marketplace.checkout.settling import settle_bill, settle_order
+from marketplace.checkout.starting import start_checkout
+from marketplace.checkout.sweeping import handle_event, reconcile
 
 __all__ = [
     "handle_event",
     "listing_to_buy",
     "order_to_refund",
+    "quote",
     "reconcile",
     "refund_order",
+    "settle_bill",
     "settle_order",
     "start_checkout",
+    "terms_now",
 ]

@@ -3,153 +3,221 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
-from marketplace.catalog import queries as catalog
-from marketplace.catalog.errors import ListingNotFoundError
-from marketplace.catalog.types import Listing
-from marketplace.checkout.errors import TermsChangedError, WithdrawnError
-from marketplace.checkout.settling import fulfil, settle_order
-from marketplace.checkout.types import Started
+from marketplace.checkout import consequences
+from marketplace.checkout.errors import (
+    StillProcessingError,
+    TermsChangedError,
+    WithdrawnError,
+)
+from marketplace.checkout.quoting import listing_to_buy, quote
+from marketplace.checkout.settling import close_bill, settle_bill
+from marketplace.checkout.types import Quote, Started, Wish
 from marketplace.licensing import queries as licensing
 from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
 from marketplace.orders.errors import AlreadyOwnedError
-from marketplace.orders.types import Order
+from marketplace.orders.types import Bill, Line, Order
 from marketplace.payments import queries as payment_queries
 from marketplace.payments import services as payments
 from marketplace.payments.errors import PaymentClosedError, PaymentRefusedError
+from marketplace.payments.types import Item, Payment
 
-__all__ = ["listing_to_buy", "start_checkout"]
+__all__ = ["start_checkout"]
 
-_ATTEMPTS = 4  # an old order may have to be closed first, and a rival may be doing the same
+_ATTEMPTS = 4  # an old bill may have to be closed first, and a rival may be doing the same
 _State = Order.State
-
-
-def listing_to_buy(listing_id: uuid.UUID, buyer: User) -> Listing:
-    """The listing as it is on offer.
-
-    Raises ListingNotFoundError; WithdrawnError where the buyer had begun to buy it.
-    """
-    try:
-        return catalog.listing_for_view(listing_id, buyer)
-    except ListingNotFoundError:
-        if order_queries.live_order(buyer, listing_id) is None:
-            raise
-        raise WithdrawnError(
-            _("The seller has taken this off sale. Nothing was charged, and nothing will be.")
-        ) from None
 
 
 def start_checkout(
     *,
     buyer: User,
-    listing_id: uuid.UUID,
-    seen: str,
+    wishes: Sequence[Wish],
     site: str,
     language: str,
     now: dt.datetime,
+    code: str = "",
+    use_credit: bool = False,
 ) -> Started:
-    """Begin to buy: one order and one hosted page, however often it is pressed.
+    """Begin to buy: one bill and one hosted page, however often it is pressed.
 
-    `seen` is the token of the terms on the page that the buyer pressed; `site` the origin
-    (https://shop.example) they came by and return to. What is free is theirs at once. Raises ListingNotFoundError, OwnListingError, AlreadyOwnedError,
-    TermsChangedError, WithdrawnError, PaymentsUnavailableError, PaymentRefusedError;
-    then nothing was charged.
+    `site` is the origin (https://shop.example) that the buyer came by and returns to. What
+    is free is theirs at once. Raises what `quote` raises, OwnListingError,
+    AlreadyOwnedError, StillProcessingError, TermsChangedError, PaymentsUnavailableError,
+    PaymentRefusedError; then nothing was charged.
     """
-    try:
-        listing = listing_to_buy(listing_id, buyer)
-    except WithdrawnError:
-        _close_pending(buyer, listing_id, now=now)
-        raise
-    _release_spent(buyer, listing_id, now=now)
+    for wish in wishes:
+        _make_way(wish, buyer, now=now)
     for _attempt in range(_ATTEMPTS):
-        order = orders.open_order(buyer=buyer, listing_id=listing_id, language=language)
-        if order_queries.terms_of(order) != order_queries.terms_of(listing):
-            # Begun at another price: that page must not be paid any more.
-            order = _close(order, now=now)
-        elif payment_queries.outcome_of(order.pk) is not None:
-            order = settle_order(order_id=order.pk, now=now)
-        if order.state == _State.PAID or _is_processing(order):
-            return Started(order, None)
-        if order.state != _State.PENDING:
-            continue
-        _check_seen(listing, seen)
-        if order.price_minor == 0:
-            return Started(_give(order, now=now), None)
+        asked = quote(buyer=buyer, wishes=wishes, code=code, use_credit=use_credit, now=now)
+        bill = _live_bill(buyer, asked, now=now)
+        if bill is not None and not _is_pending(bill):
+            return Started(bill, None)  # paid, or the money is on its way
+        _check_seen(asked, wishes)
+        if bill is None:
+            bill = _open(buyer, asked, language, now=now)
+        if bill is None:
+            continue  # a rival was first; the next round finds theirs
+        if asked.cash.minor == 0:
+            return Started(_give(bill, now=now), None)
         try:
-            return Started(order, _pay_url(order, site, now=now))
+            return Started(bill, _pay_url(bill, site, now=now))
         except PaymentClosedError:
             continue  # it ended in this moment; the next round finds out how
         except PaymentRefusedError:
-            orders.mark_expired(order_id=order.pk)
+            consequences.expire(bill)
             raise
     raise TermsChangedError(_("This listing is changing right now. Try again in a moment."))
 
 
-def _release_spent(buyer: User, listing_id: uuid.UUID, *, now: dt.datetime) -> None:
-    """A rental that is over, or what was passed on, does not keep its buyer from a new one."""
-    order = order_queries.live_order(buyer, listing_id)
-    if order is not None and order.state == _State.PAID and licensing.is_spent(order.pk, now=now):
-        orders.mark_spent(order_id=order.pk)
+def _make_way(wish: Wish, buyer: User, *, now: dt.datetime) -> None:
+    """What was taken off sale must not be paid any more; what is over may be bought again."""
+    try:
+        listing_to_buy(wish, buyer)
+    except WithdrawnError:
+        for order in order_queries.live_orders(buyer, [(wish.listing_id, wish.recipient_email)]):
+            if order.state == _State.PENDING:
+                order = _own(close_bill(order.bill, now=now), order)
+            if order.state == _State.PAID and not order.is_present:
+                raise _owned() from None
+        raise
+    if wish.recipient_email:
+        return
+    order_ = order_queries.live_order(buyer, wish.listing_id)
+    paid = order_ is not None and order_.state == _State.PAID
+    if order_ is not None and paid and licensing.is_spent(order_.pk, now=now):
+        orders.mark_spent(order_id=order_.pk)
 
 
-def _check_seen(listing: Listing, seen: str) -> None:
-    terms = order_queries.terms_of(listing)
-    if seen != terms.token:
-        raise TermsChangedError(
-            _(
-                "The seller changed this listing while you were looking at it. The price is"
-                " %(price)s now. Nothing was charged; look again, then go on."
+def _live_bill(buyer: User, asked: Quote, *, now: dt.datetime) -> Bill | None:
+    """The bill that is under way for just this; what is under way for else is closed first.
+
+    Settled: its orders say where the payment stands at Stripe. None where there is none.
+    """
+    wanted = [(line.listing.pk, line.recipient_email) for line in asked.lines]
+    for order in order_queries.live_orders(buyer, wanted):
+        if order.state == _State.PAID:
+            raise _owned()
+        bill = order_queries.bill_by_id(order.bill_id)
+        same = _is_for(bill, asked)
+        if not same:
+            # Begun at another price, or with other things: that page must not be paid any more.
+            bill = close_bill(bill, now=now)
+        elif payment_queries.outcome_of(bill.pk) is not None:
+            bill = settle_bill(bill_id=bill.pk, now=now)
+        state = _own(bill, order).state
+        if state == _State.PENDING or (state == _State.PAID and len(asked.lines) == 1):
+            if not same and len(asked.lines) > 1:
+                raise StillProcessingError(
+                    _(
+                        "“%(title)s” is being paid for right now. Take it out of the cart, or wait"
+                        " until that payment is through."
+                    )
+                    % {"title": order.title}
+                )
+            return bill
+        if state == _State.PAID:
+            raise _owned()
+    return None
+
+
+def _own(bill: Bill, order: Order) -> Order:
+    return next(other for other in bill.orders.all() if other.pk == order.pk)
+
+
+def _is_for(bill: Bill, asked: Quote) -> bool:
+    """Whether the bill has the quote's lines, at the same prices."""
+    begun = [order for order in bill.orders.all() if order.state == _State.PENDING]
+    return bill.code == asked.code and {_print(order) for order in begun} == {
+        _line_print(line) for line in asked.lines
+    }
+
+
+def _print(order: Order) -> tuple[object, ...]:
+    terms = order_queries.terms_of(order)
+    amounts = (order.discount_minor, order.credit_minor)
+    return (order.listing_id, terms.token, amounts, order.recipient_email, order.bundle_id)
+
+
+def _line_print(line: Line) -> tuple[object, ...]:
+    amounts = (line.discount.minor, line.credit.minor)
+    return (line.listing.pk, line.terms.token, amounts, line.recipient_email, line.bundle_id)
+
+
+def _is_pending(bill: Bill) -> bool:
+    """Whether it can still be paid: nothing of it is paid, and no money is on its way."""
+    outcome = payment_queries.outcome_of(bill.pk)
+    if outcome is not None and outcome.state == Payment.State.PROCESSING:
+        return False
+    return all(order.state == _State.PENDING for order in bill.orders.all())
+
+
+def _check_seen(asked: Quote, wishes: Sequence[Wish]) -> None:
+    for line, wish in zip(asked.lines, wishes, strict=True):
+        if wish.seen != line.terms.token:
+            raise TermsChangedError(
+                _(
+                    "The seller changed this listing while you were looking at it. The price is"
+                    " %(price)s now. Nothing was charged; look again, then go on."
+                )
+                % {"price": line.terms.price}
             )
-            % {"price": terms.price}
+
+
+def _open(buyer: User, asked: Quote, language: str, *, now: dt.datetime) -> Bill | None:
+    with transaction.atomic():
+        bill = orders.open_bill(buyer=buyer, lines=asked.lines, language=language, code=asked.code)
+        if bill is None:
+            return None
+        consequences.opened(bill, now=now)
+    return order_queries.bill_by_id(bill.pk)
+
+
+def _give(bill: Bill, *, now: dt.datetime) -> Bill:
+    """What costs no money is granted without Stripe; a double click grants it once."""
+    begun = list(bill.orders.all())
+    if any(order.credit_minor for order in begun):
+        payments.pay_by_credit(
+            bill_id=bill.pk,
+            currency=bill.currency,
+            sole_order_id=begun[0].pk if len(begun) == 1 else None,
+            now=now,
         )
+    consequences.pay(bill, now=now)
+    return order_queries.bill_by_id(bill.pk)
 
 
-def _is_processing(order: Order) -> bool:
-    outcome = payment_queries.outcome_of(order.pk)
-    return outcome is not None and outcome.state == "processing"
-
-
-@transaction.atomic
-def _give(order: Order, *, now: dt.datetime) -> Order:
-    """What is free is granted without Stripe; a double click grants it once."""
-    if orders.mark_paid(order_id=order.pk, now=now):
-        fulfil(order.pk, now=now)
-    return order_queries.order_by_id(order.pk)
-
-
-def _pay_url(order: Order, site: str, *, now: dt.datetime) -> str:
+def _pay_url(bill: Bill, site: str, *, now: dt.datetime) -> str:
+    begun = list(bill.orders.all())
+    one = begun[0] if len(begun) == 1 else None
+    back = (
+        reverse("checkout:buy", args=[one.listing_id]) + "?cancelled=1"
+        if one
+        else _page_of(bill, None)
+    )
     payment = payments.start_payment(
-        order_id=order.pk,
-        amount=order.price,
-        title=order.title,
-        email=order.buyer.email,
-        success_url=site + reverse("checkout:order", args=[order.pk]),
-        cancel_url=f"{site}{reverse('checkout:buy', args=[order.listing_id])}?cancelled=1",
+        bill_id=bill.pk,
+        items=[Item(order.title, order.cash) for order in begun],
+        email=bill.buyer.email,
+        sole_order_id=one.pk if one else None,
+        success_url=site + _page_of(bill, one),
+        cancel_url=site + back,
         now=now,
     )
     return payment.checkout_url
 
 
-def _close(order: Order, *, now: dt.datetime) -> Order:
-    """End the order's hosted page. It may turn out to be paid: then the order is, too."""
-    payments.close_payment(order_id=order.pk, now=now)
-    order = settle_order(order_id=order.pk, now=now)
-    if order.state == _State.PENDING and payment_queries.outcome_of(order.pk) is None:
-        orders.mark_expired(order_id=order.pk)
-        order = order_queries.order_by_id(order.pk)
-    return order
+def _page_of(bill: Bill, one: Order | None) -> str:
+    if one is not None:
+        return reverse("checkout:order", args=[one.pk])
+    return reverse("checkout:bill", args=[bill.pk])
 
 
-def _close_pending(buyer: User, listing_id: uuid.UUID, *, now: dt.datetime) -> None:
-    order = order_queries.live_order(buyer, listing_id)
-    if order is None or order.state != _State.PENDING:
-        return
-    if _close(order, now=now).state == _State.PAID:
-        raise AlreadyOwnedError(_("You own this already. It is in your library."))
+def _owned() -> AlreadyOwnedError:
+    return AlreadyOwnedError(_("You own this already. It is in your library."))

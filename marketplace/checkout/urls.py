@@ -10,6 +10,7 @@ app_name = "checkout"
 
 urlpatterns = [
     path("buy/<uuid:listing_id>/", views.buy, name="buy"),
+    path("bills/<uuid:bill_id>/", views.bill, name="bill"),
     path("orders/<uuid:order_id>/", views.order, name="order"),
     path("studio/sales/", sale_views.sales, name="sales"),
     path("studio/sales/<uuid:order_id>/refund/", sale_views.refund, name="refund"),

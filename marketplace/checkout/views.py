@@ -24,6 +24,7 @@ from marketplace.catalog.types import Listing
 from marketplace.checkout import services
 from marketplace.checkout.access import person
 from marketplace.checkout.errors import TermsChangedError
+from marketplace.checkout.types import Wish
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing import queries as licensing
 from marketplace.orders import queries as orders
@@ -33,7 +34,7 @@ from marketplace.packaging import queries as packaging
 from marketplace.payments import queries as payments
 from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
 
-__all__ = ["buy", "order"]
+__all__ = ["bill", "buy", "order"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def buy(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         return _owned(request)
     if request.method == "POST":
         return _start(request, buyer, listing_id)
-    listing = services.listing_to_buy(listing_id, buyer)
+    listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
     if "cancelled" in request.GET:
         messages.info(request, _("You came back without paying. Nothing was charged."))
     return _buy_page(request, buyer, listing)
@@ -60,8 +61,7 @@ def _start(request: HttpRequest, buyer: User, listing_id: uuid.UUID) -> HttpResp
     try:
         started = services.start_checkout(
             buyer=buyer,
-            listing_id=listing_id,
-            seen=request.POST.get("seen", ""),
+            wishes=[Wish(listing_id=listing_id, seen=request.POST.get("seen", ""))],
             site=f"{request.scheme}://{request.get_host()}",
             language=get_language() or "en",
             now=timezone.now(),
@@ -69,10 +69,10 @@ def _start(request: HttpRequest, buyer: User, listing_id: uuid.UUID) -> HttpResp
     except AlreadyOwnedError:
         return _owned(request)
     except (TermsChangedError, OwnListingError) as error:
-        listing = services.listing_to_buy(listing_id, buyer)
+        listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
         return _buy_page(request, buyer, listing, alert=str(error), status=409)
     except (PaymentsUnavailableError, PaymentRefusedError) as error:
-        listing = services.listing_to_buy(listing_id, buyer)
+        listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
         return _buy_page(request, buyer, listing, alert=str(error), status=503)
     return redirect(started.pay_url or reverse("checkout:order", args=[started.order.pk]))
 
@@ -117,10 +117,33 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         shown = _settled(shown, polled=is_fragment)
     context = {
         "order": shown,
-        "outcome": payments.outcome_of(order_id),
+        "outcome": payments.outcome_for(order_id, shown.bill_id),
         "library_url": settings.LOGIN_REDIRECT_URL,
     }
     template = "checkout/_order.html" if is_fragment else "checkout/order.html"
+    return render(request, template, context)
+
+
+@login_required
+@never_cache
+@require_safe
+def bill(request: HttpRequest, bill_id: uuid.UUID) -> HttpResponse:
+    """The page Stripe returns to when several things were paid at once, and their receipt."""
+    shown = orders.bill_of(person(request), bill_id)
+    begun = list(shown.orders.all())
+    if len(begun) == 1:
+        return redirect("checkout:order", begun[0].pk)
+    is_fragment = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx
+    if any(order.state in (Order.State.PENDING, Order.State.EXPIRED) for order in begun):
+        _settled(begun[0], polled=is_fragment)
+        shown = orders.bill_of(person(request), bill_id)
+    context = {
+        "bill": shown,
+        "orders": list(shown.orders.all()),
+        "outcome": payments.outcome_of(bill_id),
+        "library_url": settings.LOGIN_REDIRECT_URL,
+    }
+    template = "checkout/_bill.html" if is_fragment else "checkout/bill.html"
     return render(request, template, context)
 
 

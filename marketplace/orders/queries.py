@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from marketplace.accounts.types import User
 from marketplace.catalog.queries import rights_of
 from marketplace.catalog.types import Listing
 from marketplace.orders.errors import OrderNotFoundError
-from marketplace.orders.models import Order
+from marketplace.orders.models import Bill, Order
 from marketplace.orders.types import Terms
 
 __all__ = [
+    "bill_by_id",
+    "bill_of",
     "lagging",
     "live_order",
+    "live_orders",
     "order_by_id",
     "order_for_sale",
     "order_of",
     "sales_of",
-    "stale_orders",
+    "stale_bills",
     "terms_of",
 ]
 
@@ -48,45 +52,87 @@ def order_by_id(order_id: uuid.UUID) -> Order:
     return _one(_with_all().filter(pk=order_id), order_id)
 
 
+def bill_of(buyer: User, bill_id: uuid.UUID) -> Bill:
+    """A bill of `buyer`, with its orders. Raises OrderNotFoundError, also for another's."""
+    return _bill(_bills().filter(pk=bill_id, buyer_id=buyer.pk), bill_id)
+
+
+def bill_by_id(bill_id: uuid.UUID) -> Bill:
+    """Any bill, for the shop's own work: no person's request may come here."""
+    return _bill(_bills().filter(pk=bill_id), bill_id)
+
+
 def live_order(buyer: User, listing_id: uuid.UUID) -> Order | None:
-    """The pending or paid order of `buyer` for a listing; there is at most one.
+    """The pending or paid order of `buyer` for a listing for themselves; at most one.
 
     A rental that is over is none.
     """
-    live = {"state__in": [_State.PENDING, _State.PAID], "spent": False}
-    return _with_all().filter(buyer_id=buyer.pk, listing_id=listing_id, **live).first()
+    return next(iter(live_orders(buyer, [(listing_id, "")])), None)
+
+
+def live_orders(buyer: User, wanted: Iterable[tuple[uuid.UUID, str]]) -> list[Order]:
+    """The live orders of `buyer` for any of these pairs of listing and recipient.
+
+    For themselves (recipient "") that is a pending or paid one; a rental that is over is
+    none. Of presents it is a pending one: they may give the same twice.
+    """
+    chosen = Q(pk=None)
+    for listing_id, recipient in wanted:
+        live = Q(state=_State.PENDING)
+        if not recipient:
+            live |= Q(state=_State.PAID, spent=False)
+        chosen |= live & Q(listing_id=listing_id, recipient_email=recipient)
+    return list(_with_all().filter(chosen, buyer_id=buyer.pk).order_by("created_at", "pk"))
 
 
 def sales_of(seller: User) -> QuerySet[Order]:
     """What `seller` has sold, also what was refunded, the newest first."""
     return (
-        Order.objects.filter(listing__seller_id=seller.pk, state__in=[_State.PAID, _State.REFUNDED])
+        Order.objects.filter(
+            listing__seller_id=seller.pk,
+            state__in=[_State.PAID, _State.REFUNDED, _State.CHARGED_BACK],
+        )
         .select_related("listing")
         .order_by("-paid_at", "pk")
     )
 
 
-def lagging(order_ids: QuerySet[Any, uuid.UUID], *, state: str) -> list[uuid.UUID]:
-    """Those of `order_ids` (a query, so that many cost nothing) that are not in `state`."""
-    rows = Order.objects.filter(pk__in=order_ids).exclude(state=state)
-    return list(rows.values_list("pk", flat=True))
+def lagging(bill_ids: QuerySet[Any, uuid.UUID], *, states: Iterable[str]) -> list[uuid.UUID]:
+    """Those of `bill_ids` (a query, so that many cost nothing) with an order in none of `states`."""
+    rows = Order.objects.filter(bill_id__in=bill_ids).exclude(state__in=list(states))
+    return list(rows.order_by().values_list("bill_id", flat=True).distinct())
 
 
-def stale_orders(*, before: dt.datetime) -> list[uuid.UUID]:
-    """Pending orders that were made before this moment."""
+def stale_bills(*, before: dt.datetime) -> list[uuid.UUID]:
+    """Bills with a pending order that was made before this moment."""
     rows = Order.objects.filter(state=_State.PENDING, created_at__lt=before)
-    return list(rows.values_list("pk", flat=True))
+    return list(rows.order_by().values_list("bill_id", flat=True).distinct())
 
 
 def terms_of(subject: Order | Listing) -> Terms:
-    """What an order fixed, or what a listing offers now."""
+    """What an order fixed, or what a listing offers now; each at its own price, undiscounted."""
     assert subject.package_id is not None, "a listing on sale has a package"
-    rights = subject.rights if isinstance(subject, Order) else rights_of(subject)
-    return Terms(subject.package_id, subject.price, rights, subject.start_days)
+    if isinstance(subject, Order):
+        price, rights = subject.list_price, subject.rights
+    else:
+        price, rights = subject.price, rights_of(subject)
+    return Terms(subject.package_id, price, rights, subject.start_days)
 
 
 def _with_all() -> QuerySet[Order]:
-    return Order.objects.select_related("buyer", "listing__seller__seller", "package")
+    return Order.objects.select_related("bill", "buyer", "listing__seller__seller", "package")
+
+
+def _bills() -> QuerySet[Bill]:
+    orders = Prefetch("orders", _with_all().order_by("created_at", "pk"))
+    return Bill.objects.select_related("buyer").prefetch_related(orders)
+
+
+def _bill(found: QuerySet[Bill], bill_id: uuid.UUID) -> Bill:
+    try:
+        return found.get()
+    except Bill.DoesNotExist:
+        raise OrderNotFoundError(str(bill_id)) from None
 
 
 def _one(found: QuerySet[Order], order_id: uuid.UUID) -> Order:

@@ -1,7 +1,7 @@
 """Changes to orders. An order's state moves along the arrows, and no other way:
 
-    pending ──► paid ──► refunded
-       │          ▲  ◄──    ▲     (back: the bank returned the refund)
+    pending ──► paid ──► refunded, charged_back
+       │          ▲  ◄──    ▲     (back: the bank returned the refund, or the dispute was won)
        └► expired ┴─────────┘     (paid late: granted, or refunded at once)
 
 Each change is told to the buyer's open pages.
@@ -11,79 +11,84 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
-from marketplace.catalog import queries as catalog
-from marketplace.catalog.types import Listing
 from marketplace.messaging import services as messaging
-from marketplace.orders import queries
 from marketplace.orders.errors import (
-    AlreadyOwnedError,
     LiveOrderExistsError,
     OrderStateError,
     OwnListingError,
 )
-from marketplace.orders.locks import lock_order
-from marketplace.orders.models import Order
+from marketplace.orders.locks import lock_bill, lock_order
+from marketplace.orders.models import Bill, Order
 from marketplace.orders.numbers import new_number
+from marketplace.orders.types import Line
 
 __all__ = [
+    "lock_bill",
     "lock_order",
+    "mark_charged_back",
     "mark_expired",
     "mark_paid",
     "mark_refunded",
     "mark_spent",
-    "open_order",
+    "note_refunded",
+    "open_bill",
     "reinstate",
 ]
 
 _State = Order.State
 _LIVE = (_State.PENDING, _State.PAID)
+_BACK = (_State.REFUNDED, _State.CHARGED_BACK)
 
 
-def open_order(*, buyer: User, listing_id: uuid.UUID, language: str = "en") -> Order:
-    """The one pending order of `buyer` for a listing: the one that exists, or a new one.
+def open_bill(
+    *, buyer: User, lines: Sequence[Line], language: str = "en", code: str = ""
+) -> Bill | None:
+    """A new bill with one pending order for each line, at the lines' prices and rights.
 
-    A new order takes the listing's price and rights as they are now; one that exists
-    keeps what it was made with. Two calls at once get the same order. Raises catalog's
-    ListingNotFoundError, OwnListingError, AlreadyOwnedError.
+    None where the buyer has a live order for one of the listings by now (a rival made it),
+    so look again. Raises OwnListingError, ValueError for lines of several currencies.
     """
-    listing = catalog.listing_for_view(listing_id, buyer)
-    if listing.seller_id == buyer.pk:
+    if any(line.listing.seller_id == buyer.pk for line in lines):
         raise OwnListingError(_("This is your own listing, so there is nothing to buy."))
-    while True:
-        order = queries.live_order(buyer, listing_id)
-        if order is None:
-            order = _create(buyer, listing, language)
-        if order is not None:
-            break
-    if order.state == _State.PAID:
-        raise AlreadyOwnedError(_("You own this already. It is in your library."))
-    return order
-
-
-def _create(buyer: User, listing: Listing, language: str) -> Order | None:
-    """A new pending order, or None where a rival made one first (or the number was taken)."""
-    terms = queries.terms_of(listing)
+    [currency] = {line.price.currency for line in lines}
     try:
         with transaction.atomic():
-            return Order.objects.create(
-                number=new_number(),
-                buyer=buyer,
-                listing=listing,
-                package_id=terms.package_id,
-                title=listing.title,
-                price_minor=terms.price.minor,
-                currency=terms.price.currency,
-                rights=dict(terms.rights),
-                start_days=terms.start_days,
-                language=language,
-            )
+            bill = Bill.objects.create(buyer=buyer, currency=currency, code=code)
+            Order.objects.bulk_create(_order(bill, line, language) for line in lines)
     except IntegrityError:
         return None
+    return bill
+
+
+def _order(bill: Bill, line: Line, language: str) -> Order:
+    terms = line.terms
+    return Order(
+        number=new_number(),
+        buyer_id=bill.buyer_id,
+        bill=bill,
+        listing=line.listing,
+        package_id=terms.package_id,
+        kind=line.kind,
+        title=line.listing.title,
+        list_minor=terms.price.minor,
+        discount_minor=line.discount.minor,
+        price_minor=line.price.minor,
+        credit_minor=line.credit.minor,
+        fee_minor=line.fee.minor,
+        currency=bill.currency,
+        rights=dict(terms.rights),
+        start_days=terms.start_days,
+        recipient_email=line.recipient_email,
+        present_message=line.present_message,
+        bundle_id=line.bundle_id,
+        language=language,
+    )
 
 
 @transaction.atomic
@@ -94,7 +99,7 @@ def mark_paid(*, order_id: uuid.UUID, now: dt.datetime) -> bool:
     buyer has another order for the listing by then: the money of this one must go back.
     """
     order = lock_order(order_id)
-    if order.state in (_State.PAID, _State.REFUNDED):
+    if order.state == _State.PAID or order.state in _BACK:
         return False
     order.paid_at = now
     _revive(order)
@@ -112,29 +117,40 @@ def mark_expired(*, order_id: uuid.UUID) -> bool:
 
 
 @transaction.atomic
-def mark_refunded(*, order_id: uuid.UUID, now: dt.datetime) -> bool:
-    """All the money went back. Returns whether that is news."""
+def note_refunded(*, order_id: uuid.UUID, total_minor: int) -> bool:
+    """So much of it has gone back by now, in cash and as credit. Returns whether that is news."""
     order = lock_order(order_id)
-    if order.state == _State.REFUNDED:
+    if order.refunded_minor == total_minor:
         return False
-    # Events come in any order: the refund may be the first that is heard of the payment.
-    order.paid_at = order.paid_at or now
-    order.refunded_at = now
-    _move(order, _State.REFUNDED)
+    order.refunded_minor = total_minor
+    _move(order, order.state)
     return True
 
 
 @transaction.atomic
-def reinstate(*, order_id: uuid.UUID) -> None:
-    """The refund came back from the buyer's bank: the order counts as paid again.
+def mark_refunded(*, order_id: uuid.UUID, now: dt.datetime) -> bool:
+    """All the money went back. Returns whether that is news."""
+    return _end(order_id, _State.REFUNDED, now=now)
 
-    Raises OrderStateError where it was not refunded, LiveOrderExistsError where the buyer
-    has bought the listing anew.
+
+@transaction.atomic
+def mark_charged_back(*, order_id: uuid.UUID, now: dt.datetime) -> bool:
+    """The buyer's bank took the money back for good. Returns whether that is news."""
+    return _end(order_id, _State.CHARGED_BACK, now=now)
+
+
+@transaction.atomic
+def reinstate(*, order_id: uuid.UUID) -> None:
+    """The money came back to us: the order counts as paid again.
+
+    Raises OrderStateError where it had not gone, LiveOrderExistsError where the buyer has
+    bought the listing anew.
     """
     order = lock_order(order_id)
-    if order.state != _State.REFUNDED:
+    if order.state not in _BACK:
         raise OrderStateError(_("Only an order that was refunded can be paid again."))
     order.refunded_at = None
+    order.refunded_minor = 0
     _revive(order)
 
 
@@ -148,11 +164,27 @@ def mark_spent(*, order_id: uuid.UUID) -> None:
     order.save(update_fields=["spent"])
 
 
+def _end(order_id: uuid.UUID, state: str, *, now: dt.datetime) -> bool:
+    order = lock_order(order_id)
+    if order.state in _BACK:
+        return False
+    # Events come in any order: the refund may be the first that is heard of the payment.
+    order.paid_at = order.paid_at or now
+    order.refunded_at = now
+    order.refunded_minor = order.price_minor
+    _move(order, state)
+    return True
+
+
 def _revive(order: Order) -> None:
     others = Order.objects.filter(
-        buyer_id=order.buyer_id, listing_id=order.listing_id, state__in=_LIVE, spent=False
+        buyer_id=order.buyer_id,
+        listing_id=order.listing_id,
+        state__in=_LIVE,
+        spent=False,
+        recipient_email="",
     ).exclude(pk=order.pk)
-    if others.exists() and not order.spent:
+    if not order.is_present and not order.spent and others.exists():
         raise LiveOrderExistsError(_("You have another order for this listing."))
     try:
         with transaction.atomic():
@@ -163,7 +195,7 @@ def _revive(order: Order) -> None:
 
 def _move(order: Order, state: str) -> None:
     order.state = state
-    order.save(update_fields=["state", "paid_at", "refunded_at"])
+    order.save(update_fields=["state", "paid_at", "refunded_at", "refunded_minor"])
     messaging.publish(
         group=messaging.user_group(order.buyer_id),
         kind="order.changed",

@@ -29,15 +29,24 @@ class _ReadOnly:
 class _RefundInline(_ReadOnly, TabularInline):
     model = Refund
     extra = 0
-    fields = ["amount_minor", "state", "stripe_id", "reason", "failure", "created_at"]
+    fields = [
+        "order_id",
+        "amount_minor",
+        "credit_minor",
+        "state",
+        "stripe_id",
+        "reason",
+        "failure",
+        "created_at",
+    ]
     readonly_fields = fields
 
 
 @admin.register(Payment)
 class PaymentAdmin(_ReadOnly, ModelAdmin):
-    list_display = ["id", "order_id", "amount_shown", "state", "session_id", "created_at"]
+    list_display = ["id", "bill_id", "amount_shown", "state", "session_id", "created_at"]
     list_filter = ["state", "currency"]
-    search_fields = ["id", "order_id", "session_id", "payment_intent_id"]
+    search_fields = ["id", "bill_id", "session_id", "payment_intent_id"]
     inlines = [_RefundInline]
 
     @admin.display(description=_("amount"))
@@ -49,7 +58,7 @@ class PaymentAdmin(_ReadOnly, ModelAdmin):
 class RefundAdmin(_ReadOnly, ModelAdmin):
     list_display = ["id", "payment", "amount_shown", "state", "reason", "failure", "created_at"]
     list_filter = ["state"]
-    search_fields = ["id", "stripe_id", "payment__order_id"]
+    search_fields = ["id", "stripe_id", "payment__bill_id", "order_id"]
     list_select_related = ["payment"]
 
     @admin.display(description=_("amount"))

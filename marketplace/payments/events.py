@@ -11,13 +11,14 @@ from marketplace.payments import gateway
 from marketplace.payments.models import Payment, StripeEvent
 from marketplace.payments.types import SessionSnapshot
 
-__all__ = ["event", "event_failed", "event_processed", "order_of_event", "receive_event"]
+__all__ = ["bill_of_event", "event", "event_failed", "event_processed", "receive_event"]
 
-# What may change an order. Stripe sends more; the rest is kept and answered with 200.
+# What may change a bill's payment. Stripe sends more; the rest is kept and answered with 200.
 _RELEVANT = frozenset(
     {
         "charge.refund.updated",
         "charge.refunded",
+        "charge.updated",
         "checkout.session.async_payment_failed",
         "checkout.session.async_payment_succeeded",
         "checkout.session.completed",
@@ -43,8 +44,8 @@ def event(event_id: str) -> StripeEvent:
     return StripeEvent.objects.get(pk=event_id)
 
 
-def order_of_event(received: StripeEvent) -> uuid.UUID | None:
-    """The order that an event is about; None where it is about nothing of ours.
+def bill_of_event(received: StripeEvent) -> uuid.UUID | None:
+    """The bill that an event is about; None where it is about nothing of ours.
 
     It may have to ask Stripe: a refund can be heard of before the payment's intent is
     known here. Raises PaymentsUnavailableError.
@@ -57,17 +58,17 @@ def order_of_event(received: StripeEvent) -> uuid.UUID | None:
         or Payment.objects.filter(payment_intent_id=about).first()
     )
     if known is not None:
-        return known.order_id
+        return known.bill_id
     session = (
         gateway.retrieve_session(about)
         if received.type.startswith("checkout.session.")
         else gateway.find_session(about)
     )
-    return _order_of_session(session)
+    return _bill_of_session(session)
 
 
-def _order_of_session(session: SessionSnapshot | None) -> uuid.UUID | None:
-    """The order of a session that our rows do not name, by the reference that we gave it."""
+def _bill_of_session(session: SessionSnapshot | None) -> uuid.UUID | None:
+    """The bill of a session that our rows do not name, by the reference that we gave it."""
     try:
         reference = uuid.UUID(session.reference) if session else None
     except ValueError:
@@ -77,7 +78,7 @@ def _order_of_session(session: SessionSnapshot | None) -> uuid.UUID | None:
         return None
     # The answer that named the session was lost; from here on the row knows it.
     Payment.objects.filter(pk=payment.pk, session_id=None).update(session_id=session.id)
-    return payment.order_id
+    return payment.bill_id
 
 
 def event_processed(event_id: str, *, now: dt.datetime) -> None:

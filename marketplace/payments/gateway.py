@@ -1,33 +1,31 @@
-"""The only module that knows Stripe's SDK: our words in, small frozen snapshots out.
+"""Sessions, refunds and events at Stripe: our words in, small frozen snapshots out.
 
 Nothing here touches the database, and no caller may hold a transaction open.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import functools
-import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 import stripe
 from django.conf import settings
-from django.utils.translation import gettext as _
 
-from marketplace.core.money import Money
 from marketplace.payments.errors import (
-    PaymentRefusedError,
-    PaymentsUnavailableError,
     RefundRefusedError,
     SessionNotOpenError,
     WebhookSignatureError,
 )
-from marketplace.payments.types import EventNotice, RefundSnapshot, SessionSnapshot
+from marketplace.payments.stripe_client import API_VERSION, client, our_errors
+from marketplace.payments.types import (
+    ChargeSnapshot,
+    EventNotice,
+    Item,
+    RefundSnapshot,
+    SessionSnapshot,
+)
 
 __all__ = [
     "API_VERSION",
@@ -40,20 +38,14 @@ __all__ = [
     "retrieve_session",
 ]
 
-logger = logging.getLogger(__name__)
-
-API_VERSION = "2026-10-28.endive"  # pinned: a new SDK must not change what we are told
-TIMEOUT = (5.0, 25.0)  # seconds to connect, and between two reads
-RETRIES = 2  # the SDK repeats with the same idempotency key
 SIGNATURE_TOLERANCE = 300  # seconds
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_CHARGE = "payment_intent.latest_charge.balance_transaction"
 
 
 def create_session(
     *,
     payment_id: uuid.UUID,
-    amount: Money,
-    title: str,
+    items: Sequence[Item],
     email: str,
     success_url: str,
     cancel_url: str,
@@ -64,8 +56,8 @@ def create_session(
     Raises PaymentsUnavailableError, PaymentRefusedError.
     """
     reference = str(payment_id)
-    with _our_errors():
-        session = _client().v1.checkout.sessions.create(
+    with our_errors():
+        session = client().v1.checkout.sessions.create(
             {
                 "mode": "payment",
                 "client_reference_id": reference,
@@ -74,18 +66,19 @@ def create_session(
                     {
                         "quantity": 1,
                         "price_data": {
-                            "currency": amount.currency.lower(),
-                            "unit_amount": amount.minor,
-                            "product_data": {"name": title},
+                            "currency": item.amount.currency.lower(),
+                            "unit_amount": item.amount.minor,
+                            "product_data": {"name": item.title},
                         },
                     }
+                    for item in items
                 ],
                 "metadata": {"payment": reference},
                 "payment_intent_data": {"metadata": {"payment": reference}},
                 "success_url": success_url,
                 "cancel_url": cancel_url,
                 "expires_at": int(expires_at.timestamp()),
-                "expand": ["payment_intent"],
+                "expand": [_CHARGE],
             },
             {"idempotency_key": f"payment-{reference}"},
         )
@@ -94,26 +87,24 @@ def create_session(
 
 def retrieve_session(session_id: str) -> SessionSnapshot:
     """The session as it is now. Raises PaymentsUnavailableError, PaymentRefusedError."""
-    with _our_errors():
-        session = _client().v1.checkout.sessions.retrieve(
-            session_id, {"expand": ["payment_intent"]}
-        )
+    with our_errors():
+        session = client().v1.checkout.sessions.retrieve(session_id, {"expand": [_CHARGE]})
     return _session(session)
 
 
 def find_session(intent_id: str) -> SessionSnapshot | None:
     """The session that a payment intent belongs to, if it belongs to one."""
-    with _our_errors():
-        found = _client().v1.checkout.sessions.list(
-            {"payment_intent": intent_id, "limit": 1, "expand": ["data.payment_intent"]}
+    with our_errors():
+        found = client().v1.checkout.sessions.list(
+            {"payment_intent": intent_id, "limit": 1, "expand": [f"data.{_CHARGE}"]}
         )
     return _session(found.data[0]) if found.data else None
 
 
 def expire_session(session_id: str) -> None:
     """Close the hosted page. Raises SessionNotOpenError where it is paid or expired already."""
-    with _our_errors(SessionNotOpenError):
-        _client().v1.checkout.sessions.expire(session_id)
+    with our_errors(SessionNotOpenError):
+        client().v1.checkout.sessions.expire(session_id)
 
 
 def create_refund(*, refund_id: uuid.UUID, intent_id: str, amount_minor: int) -> RefundSnapshot:
@@ -121,8 +112,8 @@ def create_refund(*, refund_id: uuid.UUID, intent_id: str, amount_minor: int) ->
 
     Raises PaymentsUnavailableError, RefundRefusedError.
     """
-    with _our_errors(RefundRefusedError):
-        refund = _client().v1.refunds.create(
+    with our_errors(RefundRefusedError):
+        refund = client().v1.refunds.create(
             {
                 "payment_intent": intent_id,
                 "amount": amount_minor,
@@ -136,8 +127,8 @@ def create_refund(*, refund_id: uuid.UUID, intent_id: str, amount_minor: int) ->
 
 def list_refunds(intent_id: str) -> list[RefundSnapshot]:
     """Every refund of a payment, also those made at Stripe's own dashboard."""
-    with _our_errors():
-        found = _client().v1.refunds.list({"payment_intent": intent_id, "limit": 100})
+    with our_errors():
+        found = client().v1.refunds.list({"payment_intent": intent_id, "limit": 100})
         return [_refund(refund) for refund in found.auto_paging_iter()]
 
 
@@ -175,6 +166,7 @@ def _notice(event: dict[str, Any]) -> EventNotice:
 def _session(session: stripe.checkout.Session) -> SessionSnapshot:
     intent = session.payment_intent
     assert not isinstance(intent, str), "the intent is expanded in every call"
+    totals = session.total_details
     return SessionSnapshot(
         id=session.id,
         status=session.status or "",
@@ -185,7 +177,18 @@ def _session(session: stripe.checkout.Session) -> SessionSnapshot:
         reference=session.client_reference_id or "",
         intent_id=intent.id if intent else None,
         intent_status=intent.status if intent else None,
+        charge=_charge(intent.latest_charge) if intent else None,
+        tax_minor=totals.amount_tax if totals else 0,
     )
+
+
+def _charge(charge: stripe.Charge | str | None) -> ChargeSnapshot | None:
+    if charge is None or isinstance(charge, str):
+        return None
+    booked = charge.balance_transaction
+    if booked is None or isinstance(booked, str):
+        return ChargeSnapshot(charge.id, "", None)
+    return ChargeSnapshot(charge.id, booked.id, booked.fee)
 
 
 def _refund(refund: stripe.Refund) -> RefundSnapshot:
@@ -196,53 +199,10 @@ def _refund(refund: stripe.Refund) -> RefundSnapshot:
         status=refund.status or "pending",
         failure=getattr(refund, "failure_reason", None) or "",
         ours=metadata.get("refund"),
+        transaction_id=_id(refund.balance_transaction),
+        failure_transaction_id=_id(getattr(refund, "failure_balance_transaction", None)),
     )
 
 
-def _client() -> stripe.StripeClient:
-    return _client_for(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE)
-
-
-@functools.lru_cache(maxsize=4)
-def _client_for(key: str, base: str) -> stripe.StripeClient:
-    if not key:
-        raise PaymentsUnavailableError(
-            _("This shop cannot take payments yet: its operator has not set a Stripe key.")
-        )
-    session = requests.Session()
-    # A proxy of this machine's environment leads outside; the emulator is inside.
-    session.trust_env = urlsplit(base).hostname not in _LOOPBACK
-    return stripe.StripeClient(
-        key,
-        stripe_version=API_VERSION,
-        base_addresses={"api": base} if base else None,
-        max_network_retries=RETRIES,
-        http_client=stripe.RequestsClient(timeout=TIMEOUT, session=session),
-    )
-
-
-@contextlib.contextmanager
-def _our_errors(refused: type[PaymentRefusedError] = PaymentRefusedError) -> Iterator[None]:
-    try:
-        yield
-    except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        logger.exception("Stripe does not accept this shop's key")
-        raise PaymentsUnavailableError(
-            _(
-                "Payments are out of order: Stripe does not accept this shop's key. Nothing was taken."
-            )
-        ) from error
-    except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.CardError) as error:
-        logger.warning("Stripe refused: %s", error)
-        raise refused(
-            _("Stripe refused: %(reason)s") % {"reason": error.user_message or error.code},
-            stripe_code=error.code,
-        ) from error
-    except stripe.StripeError as error:
-        logger.warning("Stripe is not available: %s", error)
-        raise PaymentsUnavailableError(
-            _(
-                "The payment service does not answer. Try again in a minute:"
-                " nothing is charged twice."
-            )
-        ) from error
+def _id(found: stripe.BalanceTransaction | str | None) -> str:
+    return found if isinstance(found, str) else found.id if found else ""

@@ -8,7 +8,7 @@ __all__ = ["Payment", "Refund", "StripeEvent"]
 
 
 class Payment(models.Model):
-    """The attempt to pay an order by Stripe Checkout. A new attempt is a new order."""
+    """The attempt to pay a bill by Stripe Checkout. A new attempt is a new bill."""
 
     class State(models.TextChoices):
         STARTING = "starting"  # intent written, Stripe not yet asked
@@ -20,20 +20,33 @@ class Payment(models.Model):
         REFUNDED = "refunded"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    order_id = models.UUIDField()
-    amount_minor = models.PositiveBigIntegerField()
+    bill_id = models.UUIDField()
+    sole_order_id = models.UUIDField(
+        null=True, blank=True, help_text="The order, where the bill has just one."
+    )
+    amount_minor = models.PositiveBigIntegerField(help_text="0: shop credit paid it all.")
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=16, choices=State, default=State.STARTING)
     session_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
     checkout_url = models.TextField(blank=True)
     payment_intent_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
+    charge_id = models.CharField(max_length=120, blank=True)
+    balance_transaction_id = models.CharField(max_length=120, blank=True)
+    stripe_fee_minor = models.BigIntegerField(
+        null=True, blank=True, help_text="What Stripe kept; empty until it says so."
+    )
+    tax_minor = models.PositiveBigIntegerField(default=0, help_text="Included in the amount.")
+    destination = models.CharField(
+        max_length=120, blank=True, help_text="The seller's account at Stripe, if it is paid there."
+    )
+    application_fee_minor = models.PositiveBigIntegerField(default=0)
     expires_at = models.DateTimeField(help_text="When the hosted page closes.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["order_id"], name="payments_one_payment_per_order"),
+            models.UniqueConstraint(fields=["bill_id"], name="payments_one_payment_per_bill"),
         ]
 
     def __str__(self) -> str:
@@ -51,8 +64,18 @@ class Refund(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
-    amount_minor = models.PositiveBigIntegerField()
+    order_id = models.UUIDField(
+        null=True, blank=True, help_text="Empty: made at Stripe for a bill of several orders."
+    )
+    amount_minor = models.PositiveBigIntegerField(help_text="What goes back by Stripe.")
+    credit_minor = models.PositiveBigIntegerField(
+        default=0, help_text="What goes back as shop credit besides."
+    )
     state = models.CharField(max_length=16, choices=State, default=State.REQUESTED)
+    balance_transaction_id = models.CharField(max_length=120, blank=True)
+    failure_transaction_id = models.CharField(
+        max_length=120, blank=True, help_text="Of the money that came back to us."
+    )
     stripe_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     failure = models.CharField(max_length=300, blank=True, help_text="Why it failed.")
@@ -62,9 +85,9 @@ class Refund(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["payment"],
+                fields=["payment", "order_id"],
                 condition=models.Q(state="requested"),
-                name="payments_one_requested_refund_per_payment",
+                name="payments_one_requested_refund_per_order",
             ),
         ]
 

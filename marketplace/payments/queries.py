@@ -1,4 +1,4 @@
-"""Reading payments, refunds and events, for the flows above. Whose order it is, they check."""
+"""Reading payments, refunds and events, for the flows above. Whose bill it is, they check."""
 
 from __future__ import annotations
 
@@ -12,44 +12,67 @@ from marketplace.payments.models import Payment, Refund, StripeEvent
 from marketplace.payments.types import PaymentOutcome
 
 __all__ = [
-    "orders_with_open_refunds",
-    "orders_with_payments",
+    "bills_with_payments",
+    "open_refunds",
+    "outcome_for",
     "outcome_of",
-    "outcomes_of",
+    "outcomes_for",
+    "refunds_of",
     "unprocessed_events",
-    "unsettled_orders",
+    "unsettled_bills",
 ]
 
 _OPEN = [Payment.State.STARTING, Payment.State.OPEN, Payment.State.PROCESSING]
+_UNDER_WAY = [Refund.State.REQUESTED, Refund.State.PENDING]
 
 
-def outcome_of(order_id: uuid.UUID) -> PaymentOutcome | None:
-    """What became of the order's payment; None where none was ever started."""
-    return outcomes_of([order_id]).get(order_id)
+def outcome_of(bill_id: uuid.UUID) -> PaymentOutcome | None:
+    """What became of a bill's payment; None where none was ever started."""
+    payment = Payment.objects.filter(bill_id=bill_id).prefetch_related("refunds").first()
+    return None if payment is None else _outcome(payment, list(payment.refunds.all()))
 
 
-def outcomes_of(order_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, PaymentOutcome]:
-    """The outcomes of several orders, by order."""
-    payments = Payment.objects.filter(order_id__in=list(order_ids)).prefetch_related("refunds")
-    return {payment.order_id: _outcome(payment) for payment in payments}
+def outcome_for(order_id: uuid.UUID, bill_id: uuid.UUID) -> PaymentOutcome | None:
+    """What became of the payment of a bill as far as one of its orders is concerned."""
+    return outcomes_for([(order_id, bill_id)]).get(order_id)
 
 
-def unsettled_orders() -> list[uuid.UUID]:
-    """Orders of which Stripe may know more than we do: payments and refunds under way."""
-    refunding = Q(refunds__state__in=[Refund.State.REQUESTED, Refund.State.PENDING])
-    rows = Payment.objects.filter(Q(state__in=_OPEN) | refunding).order_by().distinct()
-    return list(rows.values_list("order_id", flat=True))
+def outcomes_for(
+    orders: Iterable[tuple[uuid.UUID, uuid.UUID]],
+) -> dict[uuid.UUID, PaymentOutcome]:
+    """The outcomes for several orders, each given as (order, its bill), by order."""
+    wanted = dict(orders)
+    found = Payment.objects.filter(bill_id__in=set(wanted.values())).prefetch_related("refunds")
+    by_bill = {payment.bill_id: payment for payment in found}
+    return {
+        order_id: _outcome(payment, _of_order(payment, order_id))
+        for order_id, bill_id in wanted.items()
+        if (payment := by_bill.get(bill_id)) is not None
+    }
 
 
-def orders_with_payments(*, state: str) -> QuerySet[Payment, uuid.UUID]:
-    """The orders whose payment is in this state: a query of their ids."""
-    return Payment.objects.filter(state=state).values_list("order_id", flat=True)
+def refunds_of(bill_id: uuid.UUID) -> list[Refund]:
+    """Every refund of a bill, the oldest first."""
+    return list(Refund.objects.filter(payment__bill_id=bill_id).order_by("created_at", "pk"))
 
 
-def orders_with_open_refunds() -> list[uuid.UUID]:
-    """Orders for which a refund was written down but Stripe's answer was not."""
-    rows = Refund.objects.filter(state=Refund.State.REQUESTED).order_by()
-    return list(rows.values_list("payment__order_id", flat=True).distinct())
+def unsettled_bills() -> list[uuid.UUID]:
+    """Bills of which Stripe may know more than we do: payments and refunds under way."""
+    refunding = Q(refunds__state__in=_UNDER_WAY)
+    unbooked = Q(state=Payment.State.SUCCEEDED, amount_minor__gt=0, stripe_fee_minor=None)
+    rows = Payment.objects.filter(Q(state__in=_OPEN) | refunding | unbooked).order_by().distinct()
+    return list(rows.values_list("bill_id", flat=True))
+
+
+def bills_with_payments(*, state: str) -> QuerySet[Payment, uuid.UUID]:
+    """The bills whose payment is in this state: a query of their ids."""
+    return Payment.objects.filter(state=state).values_list("bill_id", flat=True)
+
+
+def open_refunds() -> list[uuid.UUID]:
+    """Refunds that were written down, but whose answer from Stripe was not."""
+    rows = Refund.objects.filter(state=Refund.State.REQUESTED).order_by("created_at", "pk")
+    return list(rows.values_list("pk", flat=True))
 
 
 def unprocessed_events() -> list[str]:
@@ -58,19 +81,21 @@ def unprocessed_events() -> list[str]:
     return list(rows.values_list("pk", flat=True))
 
 
-def _outcome(payment: Payment) -> PaymentOutcome:
-    refunds = list(payment.refunds.all())
-    back = sum(r.amount_minor for r in refunds if r.state == Refund.State.SUCCEEDED)
+def _of_order(payment: Payment, order_id: uuid.UUID) -> list[Refund]:
+    return [refund for refund in payment.refunds.all() if refund.order_id == order_id]
+
+
+def _outcome(payment: Payment, refunds: list[Refund]) -> PaymentOutcome:
+    done = [refund for refund in refunds if refund.state == Refund.State.SUCCEEDED]
     is_open = payment.state == Payment.State.OPEN
     return PaymentOutcome(
         payment_id=payment.pk,
-        order_id=payment.order_id,
+        bill_id=payment.bill_id,
         state=payment.state,
         amount=Money(payment.amount_minor, payment.currency),
-        refunded=Money(back, payment.currency),
+        refunded=Money(sum(refund.amount_minor for refund in done), payment.currency),
+        credited=Money(sum(refund.credit_minor for refund in done), payment.currency),
         checkout_url=payment.checkout_url if is_open else "",
-        refund_pending=any(
-            r.state in (Refund.State.REQUESTED, Refund.State.PENDING) for r in refunds
-        ),
-        refund_failed=any(r.state == Refund.State.FAILED for r in refunds),
+        refund_pending=any(refund.state in _UNDER_WAY for refund in refunds),
+        refund_failed=any(refund.state == Refund.State.FAILED for refund in refunds),
     )

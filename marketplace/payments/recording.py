@@ -17,7 +17,7 @@ from marketplace.payments.states import (
     reported_refund,
     with_refunds,
 )
-from marketplace.payments.types import RefundSnapshot, SessionSnapshot
+from marketplace.payments.types import ChargeSnapshot, RefundSnapshot, SessionSnapshot
 
 __all__ = ["record", "record_refund"]
 
@@ -48,11 +48,23 @@ def record(
         payment.checkout_url = session.url or payment.checkout_url
         payment.payment_intent_id = session.intent_id or payment.payment_intent_id
         payment.state = merge_payment(payment.state, reported_payment(session))
+        payment.tax_minor = session.tax_minor
+        _record_charge(payment, session.charge)
         for refund in refunds or []:
             record_refund(payment, refund)
         payment.state = with_refunds(payment.state, payment.amount_minor, payment.refunds.all())
         payment.save()
     return payment
+
+
+def _record_charge(payment: Payment, charge: ChargeSnapshot | None) -> None:
+    """Keep what Stripe booked; an older answer, from before it did, does not undo that."""
+    if charge is None:
+        return
+    payment.charge_id = charge.id
+    if charge.fee_minor is not None:
+        payment.balance_transaction_id = charge.transaction_id
+        payment.stripe_fee_minor = charge.fee_minor
 
 
 def record_refund(payment: Payment, snapshot: RefundSnapshot) -> Refund:
@@ -62,10 +74,12 @@ def record_refund(payment: Payment, snapshot: RefundSnapshot) -> Refund:
         # Ours, but the answer that named it was lost.
         refund = payment.refunds.filter(pk=snapshot.ours, stripe_id=None).first()
     if refund is None:
-        refund = Refund(payment=payment, reason=_("Made at Stripe"))
+        refund = Refund(payment=payment, order_id=payment.sole_order_id, reason=_("Made at Stripe"))
     refund.stripe_id = snapshot.id
     refund.amount_minor = snapshot.amount_minor
     refund.state = merge_refund(refund.state, reported_refund(snapshot))
+    refund.balance_transaction_id = snapshot.transaction_id or refund.balance_transaction_id
+    refund.failure_transaction_id = snapshot.failure_transaction_id or refund.failure_transaction_id
     if refund.state == Refund.State.FAILED:
         refund.failure = snapshot.failure or refund.failure
     refund.save()

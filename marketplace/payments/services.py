@@ -1,4 +1,4 @@
-"""Taking money and giving it back.
+"""Taking money, and giving it back.
 
 Every call of Stripe follows one pattern: write down what is meant, call without a
 transaction, record the answer. A crash in between is mended by calling again, since
@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace.core.money import Money
 from marketplace.payments import gateway
 from marketplace.payments.errors import (
     PaymentClosedError,
@@ -22,29 +22,32 @@ from marketplace.payments.errors import (
     SessionNotOpenError,
 )
 from marketplace.payments.events import (
+    bill_of_event,
     event,
     event_failed,
     event_processed,
-    order_of_event,
     receive_event,
 )
 from marketplace.payments.locks import lock_payment
 from marketplace.payments.models import Payment
 from marketplace.payments.recording import record
-from marketplace.payments.refunds import refund_payment
+from marketplace.payments.refunds import Share, refund_payment, resume_refund
 from marketplace.payments.states import merge_payment
-from marketplace.payments.types import RefundSnapshot, SessionSnapshot
+from marketplace.payments.types import Item, RefundSnapshot, SessionSnapshot
 
 __all__ = [
     "SESSION_LIFETIME",
+    "Share",
+    "bill_of_event",
     "close_payment",
     "event",
     "event_failed",
     "event_processed",
-    "order_of_event",
+    "pay_by_credit",
     "receive_event",
     "refresh_payment",
     "refund_payment",
+    "resume_refund",
     "start_payment",
 ]
 
@@ -54,25 +57,28 @@ _State = Payment.State
 
 def start_payment(
     *,
-    order_id: uuid.UUID,
-    amount: Money,
-    title: str,
+    bill_id: uuid.UUID,
+    items: Sequence[Item],
     email: str,
+    sole_order_id: uuid.UUID | None,
     success_url: str,
     cancel_url: str,
     now: dt.datetime,
 ) -> Payment:
-    """The hosted page on which the order is paid; asked again, the same page.
+    """The hosted page on which the bill is paid; asked again, the same page.
 
-    Raises PaymentClosedError where the order's payment is over already,
+    `items` are in one currency, and are what of each order is paid there. `sole_order_id` is
+    the order of a bill that has just one: what is refunded at Stripe then belongs to it.
+    Raises PaymentClosedError where the bill's payment is over already,
     PaymentsUnavailableError (the payment stays, asking again is safe), and
     PaymentRefusedError (the payment has failed).
     """
     payment, _created = Payment.objects.get_or_create(
-        order_id=order_id,
+        bill_id=bill_id,
         defaults={
-            "amount_minor": amount.minor,
-            "currency": amount.currency,
+            "sole_order_id": sole_order_id,
+            "amount_minor": sum(item.amount.minor for item in items),
+            "currency": items[0].amount.currency,
             "expires_at": now + SESSION_LIFETIME,
         },
     )
@@ -83,8 +89,7 @@ def start_payment(
     try:
         session = gateway.create_session(
             payment_id=payment.pk,
-            amount=Money(payment.amount_minor, payment.currency),
-            title=title,
+            items=items,
             email=email,
             success_url=success_url,
             cancel_url=cancel_url,
@@ -99,13 +104,30 @@ def start_payment(
     return payment
 
 
-def refresh_payment(*, order_id: uuid.UUID, now: dt.datetime) -> None:
-    """Read at Stripe what became of the order's payment and its refunds, and record it.
+def pay_by_credit(
+    *, bill_id: uuid.UUID, currency: str, sole_order_id: uuid.UUID | None, now: dt.datetime
+) -> Payment:
+    """Record that nothing of the bill is left to pay by Stripe: shop credit pays it all."""
+    payment, _created = Payment.objects.get_or_create(
+        bill_id=bill_id,
+        defaults={
+            "sole_order_id": sole_order_id,
+            "amount_minor": 0,
+            "currency": currency,
+            "state": _State.SUCCEEDED,
+            "expires_at": now,
+        },
+    )
+    return payment
+
+
+def refresh_payment(*, bill_id: uuid.UUID, now: dt.datetime) -> None:
+    """Read at Stripe what became of the bill's payment and its refunds, and record it.
 
     Raises PaymentsUnavailableError, PaymentMismatchError.
     """
-    payment = Payment.objects.filter(order_id=order_id).first()
-    if payment is None:
+    payment = Payment.objects.filter(bill_id=bill_id).first()
+    if payment is None or payment.amount_minor == 0:
         return
     if payment.session_id is None:
         # Stripe never told us a page, so nobody has seen one.
@@ -116,13 +138,13 @@ def refresh_payment(*, order_id: uuid.UUID, now: dt.datetime) -> None:
     record(payment.pk, session, refunds=_refunds_of(session))
 
 
-def close_payment(*, order_id: uuid.UUID, now: dt.datetime) -> None:
-    """Make sure that the order's hosted page cannot be paid any more.
+def close_payment(*, bill_id: uuid.UUID, now: dt.datetime) -> None:
+    """Make sure that the bill's hosted page cannot be paid any more.
 
     Where it was paid in the same moment, that is what is recorded. Raises
     PaymentsUnavailableError.
     """
-    payment = Payment.objects.filter(order_id=order_id).first()
+    payment = Payment.objects.filter(bill_id=bill_id).first()
     if payment is None:
         return
     if payment.session_id is None:
@@ -131,7 +153,7 @@ def close_payment(*, order_id: uuid.UUID, now: dt.datetime) -> None:
     # Not open: it is paid, processing or expired, and the next line reads which.
     with contextlib.suppress(SessionNotOpenError):
         gateway.expire_session(payment.session_id)
-    refresh_payment(order_id=order_id, now=now)
+    refresh_payment(bill_id=bill_id, now=now)
 
 
 def _refunds_of(session: SessionSnapshot) -> list[RefundSnapshot]:

@@ -64,7 +64,7 @@ def merge_refund(known: str, reported: str) -> str:
 
 def with_refunds(state: str, amount_minor: int, refunds: Iterable[Refund]) -> str:
     """The state of a payment once its refunds are counted: refunded when all of it went back."""
-    if state not in (_P.SUCCEEDED, _P.REFUNDED):
+    if state not in (_P.SUCCEEDED, _P.REFUNDED) or amount_minor == 0:
         return state
     back = sum(refund.amount_minor for refund in refunds if refund.state == _R.SUCCEEDED)
     return _P.REFUNDED if back >= amount_minor else _P.SUCCEEDED

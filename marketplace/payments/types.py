@@ -9,7 +9,9 @@ from marketplace.core.money import Money
 from marketplace.payments.models import Payment, Refund, StripeEvent
 
 __all__ = [
+    "ChargeSnapshot",
     "EventNotice",
+    "Item",
     "Payment",
     "PaymentOutcome",
     "Refund",
@@ -20,17 +22,39 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """A line of the hosted page: what it is called, and what of it is paid there."""
+
+    title: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentOutcome:
-    """What became of an order's payment, as far as this shop knows."""
+    """What became of a bill's payment, as far as this shop knows.
+
+    `refunded`, `refund_pending` and `refund_failed` are about one order of the bill where
+    the outcome was asked for one; about all of them else.
+    """
 
     payment_id: uuid.UUID
-    order_id: uuid.UUID
+    bill_id: uuid.UUID
     state: str  # Payment.State
-    amount: Money
-    refunded: Money  # what has gone back for good
+    amount: Money  # of the whole bill, by Stripe
+    refunded: Money  # what has gone back for good, by Stripe
+    credited: Money  # what has gone back as shop credit besides
     checkout_url: str  # where to pay, while the state is open; else empty
     refund_pending: bool
     refund_failed: bool  # a refund came back, or Stripe refused it
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeSnapshot:
+    """The charge that paid a session. Stripe books it a moment later: until then no fee."""
+
+    id: str
+    transaction_id: str
+    fee_minor: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +70,8 @@ class SessionSnapshot:
     reference: str  # the id of our payment
     intent_id: str | None
     intent_status: str | None
+    charge: ChargeSnapshot | None = None
+    tax_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +83,8 @@ class RefundSnapshot:
     status: str  # pending, requires_action, succeeded, failed, canceled
     failure: str
     ours: str | None
+    transaction_id: str = ""
+    failure_transaction_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -20,16 +19,17 @@ from marketplace.catalog import covers
 from marketplace.catalog import services as catalog
 from marketplace.catalog.models import Category, Listing
 from marketplace.catalog.types import Cover, ListingDetails
-from marketplace.checkout.settling import fulfil
+from marketplace.checkout import consequences
 from marketplace.core.money import Money
 from marketplace.discounts import services as discounts
 from marketplace.discounts.types import CodeTerms
 from marketplace.handovers import services as handovers
 from marketplace.handovers.models import Handover
 from marketplace.licensing import services as licensing
-from marketplace.orders import services as orders
+from marketplace.orders.models import Order
 from marketplace.packaging import services as packaging
 from tests.marketplace.accounts.seeder import FakeSeeder
+from tests.marketplace.orders.ordering import open_order
 from tests.marketplace.trade import FLAC, buy, log_in_device, make_person, make_seller, sell
 
 __all__ = ["PEOPLE", "Trade", "make_trade", "routes_of"]
@@ -90,6 +90,7 @@ def make_trade() -> Trade:
         "draft": str(draft),
         "upload": str(upload),
         "order": str(order_id),
+        "bill": str(Order.objects.get(pk=order_id).bill_id),
         "device": str(desk.pk),
         "removal": devices._removal_url(desk).rstrip("/").rsplit("/", 1)[1],
         "shop": seller.seller.slug,
@@ -136,10 +137,8 @@ def _session_of(user: User) -> str:
 
 def _bought(buyer: User, listing_id: uuid.UUID) -> uuid.UUID:
     """A paid order and what it grants, as settling leaves them."""
-    order = orders.open_order(buyer=buyer, listing_id=listing_id)
-    with transaction.atomic():
-        orders.mark_paid(order_id=order.pk, now=timezone.now())
-        fulfil(order.pk, now=timezone.now())
+    order = open_order(buyer, Listing.objects.get(pk=listing_id))
+    consequences.pay(order.bill, now=timezone.now())
     return order.pk
 
 

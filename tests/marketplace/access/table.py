@@ -186,6 +186,9 @@ PAGES: dict[str, Row] = {
         get=(302, 302, 200, 200, 200, 200),
         post=(302, 302, 409, 409, 409, 409),
     ),
+    "bills/<uuid:bill_id>/": Row(
+        path="/bills/{bill}/", get=(302, 302, 404, 404, 404, 404), post=members(405)
+    ),
     "orders/<uuid:order_id>/": Row(
         path="/orders/{order}/", get=(302, 200, 404, 404, 404, 404), post=members(405)
     ),

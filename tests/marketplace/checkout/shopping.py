@@ -12,6 +12,7 @@ from django.utils import timezone
 from marketplace.accounts.models import User
 from marketplace.catalog.models import Listing
 from marketplace.checkout import services
+from marketplace.checkout.types import Wish
 from marketplace.licensing.queries import owns
 from marketplace.orders.models import Order
 from marketplace.orders.queries import terms_of
@@ -21,7 +22,7 @@ from tests.marketplace.stripe_fixtures import GOOD, Emulator, signed
 
 __all__ = [
     "begin", "bought", "client_of", "deliver", "order_of", "payment_of", "press", "reprice",
-    "snapshot",
+    "settle", "snapshot",
 ]  # fmt: skip
 
 
@@ -42,20 +43,25 @@ def begin(user: User, listing: Listing) -> Payment:
     """A purchase as far as the hosted page."""
     started = services.start_checkout(
         buyer=user,
-        listing_id=listing.pk,
-        seen=terms_of(listing).token,
+        wishes=[Wish(listing_id=listing.pk, seen=terms_of(listing).token)],
         site="http://shop.test",
         language="en",
         now=timezone.now(),
     )
-    return Payment.objects.get(order_id=started.order.pk)
+    return Payment.objects.get(bill_id=started.bill.pk)
 
 
 def bought(stripe: Emulator, user: User, listing: Listing, *, card: str = GOOD) -> Order:
     """A purchase that is paid and settled."""
     payment = begin(user, listing)
     assert stripe.pay(payment.checkout_url, card).status_code == 303
-    return services.settle_order(order_id=payment.order_id, now=timezone.now())
+    return settle(payment)
+
+
+def settle(payment: Payment) -> Order:
+    """Ask Stripe how the payment of a bill of one order stands, and follow it."""
+    services.settle_bill(bill_id=payment.bill_id, now=timezone.now())
+    return order_of(payment)
 
 
 def deliver(event: dict[str, Any], **how: Any) -> HttpResponse:
@@ -64,11 +70,11 @@ def deliver(event: dict[str, Any], **how: Any) -> HttpResponse:
 
 
 def order_of(payment: Payment) -> Order:
-    return Order.objects.get(pk=payment.order_id)
+    return Order.objects.get(bill_id=payment.bill_id)
 
 
 def payment_of(order: Order) -> Payment:
-    return Payment.objects.get(order_id=order.pk)
+    return Payment.objects.get(bill_id=order.bill_id)
 
 
 def reprice(listing: Listing, minor: int) -> None:

@@ -5,10 +5,8 @@ import uuid
 import httpx
 import pytest
 from django.core import mail
-from django.utils import timezone
 
 from marketplace.catalog.models import Listing
-from marketplace.checkout import services
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Entitlement
 from marketplace.messaging.models import Event
@@ -23,6 +21,7 @@ from tests.marketplace.checkout.shopping import (
     payment_of,
     press,
     reprice,
+    settle,
     snapshot,
 )
 from tests.marketplace.stripe_fixtures import CHALLENGED, DECLINED, Emulator
@@ -113,10 +112,10 @@ def test_declined_stays_there_and_the_next_card_pays(stripe: Emulator) -> None:
     payment = begin(ada, listing)
 
     declined = stripe.pay(payment.checkout_url, DECLINED)
-    order = services.settle_order(order_id=payment.order_id, now=timezone.now())
+    order = settle(payment)
     between = snapshot(ada, listing, order)
     stripe.pay(payment.checkout_url)
-    services.settle_order(order_id=payment.order_id, now=timezone.now())
+    settle(payment)
 
     assert declined.status_code == 402
     assert between == ("pending", "open", False)
@@ -129,7 +128,7 @@ def test_a_card_that_asks_first(stripe: Emulator) -> None:
 
     asked = stripe.pay(payment.checkout_url, CHALLENGED)
     stripe.http.post(asked.headers["Location"], data={"verdict": "approve"})
-    order = services.settle_order(order_id=payment.order_id, now=timezone.now())
+    order = settle(payment)
 
     assert snapshot(ada, listing, order) == ("paid", "succeeded", True)
 
@@ -152,17 +151,17 @@ def test_slow_money(stripe: Emulator) -> None:
     stripe.pay(payment.checkout_url, method="bank")
     client = client_of(ada)
 
-    waiting = client.get(f"/orders/{payment.order_id}/").content.decode()
+    waiting = client.get(f"/orders/{order_of(payment).pk}/").content.decode()
     between = snapshot(ada, listing, order_of(payment))
     again = press(client, listing)
     assert payment.session_id
     stripe.hook(f"settle/{payment.session_id}", succeeds=True)
-    services.settle_order(order_id=payment.order_id, now=timezone.now())
+    settle(payment)
 
     assert "Your payment is on its way" in waiting
     assert between == ("pending", "processing", False)
     # No second page to pay while the first payment is under way.
-    assert again.headers["Location"] == f"/orders/{payment.order_id}/"
+    assert again.headers["Location"] == f"/orders/{order_of(payment).pk}/"
     assert snapshot(ada, listing, order_of(payment)) == ("paid", "succeeded", True)
 
 
@@ -172,12 +171,12 @@ def test_slow_money_that_never_comes_frees_the_order(stripe: Emulator) -> None:
     stripe.pay(payment.checkout_url, method="bank")
     stripe.hook(f"settle/{payment.session_id}", succeeds=False)
 
-    order = services.settle_order(order_id=payment.order_id, now=timezone.now())
+    order = settle(payment)
 
     assert snapshot(ada, listing, order) == ("expired", "failed", False)
     page = client_of(ada).get(f"/orders/{order.pk}/").content.decode()
     assert "Your bank did not send the money" in page
-    assert begin(ada, listing).order_id != order.pk
+    assert order_of(begin(ada, listing)) != order
 
 
 def test_an_expired_page_frees_the_order(stripe: Emulator) -> None:
@@ -185,7 +184,7 @@ def test_an_expired_page_frees_the_order(stripe: Emulator) -> None:
     payment = begin(ada, listing)
     stripe.hook("clock", advance=3700)
 
-    order = services.settle_order(order_id=payment.order_id, now=timezone.now())
+    order = settle(payment)
     stripe.hook("rules", method="DELETE")
     again = press(client_of(ada), listing)
 
@@ -291,7 +290,7 @@ def test_an_order_page_that_cannot_ask_stripe_still_opens(stripe: Emulator) -> N
     payment = begin(ada, listing)
     stripe.hook("fail_next", count=3, status=500, path="/v1/checkout/sessions")
 
-    page = client_of(ada).get(f"/orders/{payment.order_id}/")
+    page = client_of(ada).get(f"/orders/{order_of(payment).pk}/")
 
     assert page.status_code == 200
     assert "Not paid yet" in page.content.decode()
@@ -302,10 +301,10 @@ def test_the_waiting_page_asks_for_its_fragment(stripe: Emulator) -> None:
     payment = begin(ada, listing)
     client = client_of(ada)
 
-    whole = client.get(f"/orders/{payment.order_id}/").content.decode()
+    whole = client.get(f"/orders/{order_of(payment).pk}/").content.decode()
     stripe.pay(payment.checkout_url)
-    services.settle_order(order_id=payment.order_id, now=timezone.now())
-    part = client.get(f"/orders/{payment.order_id}/", headers={"HX-Request": "true"})
+    settle(payment)
+    part = client.get(f"/orders/{order_of(payment).pk}/", headers={"HX-Request": "true"})
 
     assert 'hx-trigger="every 3s, geobuk:order.changed from:document"' in whole
     assert "<html" not in part.content.decode()
@@ -321,7 +320,7 @@ def test_the_hosted_page_asks_for_the_orders_own_price(stripe: Emulator) -> None
     stripe.pay(payment.checkout_url)
 
     with pytest.raises(Exception, match="is about"):
-        services.settle_order(order_id=payment.order_id, now=timezone.now())
+        settle(payment)
 
     assert not licensing.owns(ada, listing.pk)
 

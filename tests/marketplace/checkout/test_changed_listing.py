@@ -8,6 +8,7 @@ from django.utils import timezone
 from marketplace.catalog.models import Listing
 from marketplace.checkout import services
 from marketplace.checkout.errors import TermsChangedError
+from marketplace.checkout.types import Wish
 from marketplace.orders.models import Order
 from marketplace.orders.queries import terms_of
 from marketplace.payments.models import Payment
@@ -66,7 +67,7 @@ def test_paid_in_the_moment_of_the_new_price_it_is_theirs(stripe: Emulator) -> N
 
     pressed = press(client_of(ada), listing)
 
-    assert pressed.headers["Location"] == f"/orders/{payment.order_id}/"
+    assert pressed.headers["Location"] == f"/orders/{order_of(payment).pk}/"
     assert snapshot(ada, listing, order_of(payment)) == ("paid", "succeeded", True)
     assert Order.objects.count() == 1
 
@@ -92,8 +93,7 @@ def test_terms_that_never_stand_still_are_given_up_politely(stripe: Emulator) ->
     with pytest.raises(TermsChangedError, match="look again"):
         services.start_checkout(
             buyer=ada,
-            listing_id=listing.pk,
-            seen="something else",
+            wishes=[Wish(listing_id=listing.pk, seen="something else")],
             site="http://shop.test",
             language="ko",
             now=timezone.now(),

@@ -13,6 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from marketplace.checkout import services
+from marketplace.checkout.types import Wish
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing.models import EntitlementEvent
 from marketplace.orders.models import Order
@@ -25,6 +26,7 @@ from tests.marketplace.checkout.shopping import (
     order_of,
     payment_of,
     reprice,
+    settle,
     snapshot,
 )
 from tests.marketplace.stripe_fixtures import Emulator
@@ -71,8 +73,7 @@ def test_rivals_get_what_is_free_once(stripe: Emulator) -> None:
     def get(_: int) -> Any:
         return services.start_checkout(
             buyer=ada,
-            listing_id=listing.pk,
-            seen=terms_of(listing).token,
+            wishes=[Wish(listing_id=listing.pk, seen=terms_of(listing).token)],
             site="http://shop.test",
             language="en",
             now=timezone.now(),
@@ -108,7 +109,7 @@ def test_webhook_return_page_and_sweep_at_once_fulfil_once(stripe: Emulator) -> 
     now = timezone.now()
     ways: list[Callable[[], Any]] = [
         lambda: deliver(event),
-        lambda: services.settle_order(order_id=payment.order_id, now=now),
+        lambda: settle(payment),
         lambda: services.reconcile(now=now),
         lambda: begin(ada, listing),
     ]

@@ -19,6 +19,7 @@ from tests.marketplace.checkout.shopping import (
     payment_of,
     press,
     reprice,
+    settle,
     snapshot,
 )
 from tests.marketplace.stripe_fixtures import REFUND_FAILS, REFUND_PENDING, Emulator
@@ -259,7 +260,7 @@ def test_paid_too_late_without_another_order_it_is_theirs(stripe: Emulator) -> N
     Order.objects.update(state="expired")
     stripe.pay(payment.checkout_url)
 
-    order = services.settle_order(order_id=payment.order_id, now=timezone.now())
+    order = settle(payment)
 
     assert snapshot(ada, listing, order) == STANDS
 
@@ -274,11 +275,11 @@ def test_paid_too_late_besides_another_order_the_money_goes_back(
     second = begin(ada, listing)
     if other == "paid":
         stripe.pay(second.checkout_url)
-        services.settle_order(order_id=second.order_id, now=timezone.now())
+        settle(second)
     stripe.pay(late.checkout_url)
 
     for _ in range(2):
-        services.settle_order(order_id=late.order_id, now=timezone.now())
+        settle(late)
 
     late_order = order_of(late)
     assert (late_order.state, payment_of(late_order).state) == ("refunded", "refunded")
@@ -297,7 +298,7 @@ def test_late_money_whose_refund_is_slow_is_not_refunded_twice(stripe: Emulator)
     begin(ada, listing)
     stripe.pay(late.checkout_url, REFUND_PENDING)
     for _ in range(3):
-        services.settle_order(order_id=late.order_id, now=timezone.now())
+        settle(late)
     [row] = Refund.objects.all()
     stripe.hook(f"settle/{row.stripe_id}", succeeds=True)
 

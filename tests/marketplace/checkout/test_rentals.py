@@ -22,6 +22,7 @@ from tests.marketplace.checkout.shopping import (
     client_of,
     payment_of,
     press,
+    settle,
     snapshot,
 )
 from tests.marketplace.stripe_fixtures import REFUND_FAILS, Emulator
@@ -43,7 +44,7 @@ def test_a_paid_order_gives_what_was_agreed_on(stripe: Emulator) -> None:
     Listing.objects.update(rental_hours=1, start_days=1, plays=None)  # after the order was made
     stripe.pay(payment.checkout_url)
 
-    order = services.settle_order(order_id=payment.order_id, now=timezone.now())
+    order = settle(payment)
 
     given = Entitlement.objects.get(order_id=order.pk)
     assert (given.kind, given.rights["play_window"], given.rights["play_count"]) == (

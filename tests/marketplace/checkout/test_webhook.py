@@ -58,7 +58,7 @@ def test_another_sum_than_the_orders_buys_nothing(stripe: Emulator) -> None:
     ada, listing = make_person(), sell()
     payment = begin(ada, listing)
     event = completed(stripe, payment)
-    Order.objects.filter(pk=payment.order_id).update(price_minor=99_000)
+    Order.objects.filter(bill_id=payment.bill_id).update(price_minor=99_000, list_minor=99_000)
 
     answer = deliver(event)
 
@@ -87,7 +87,7 @@ def test_an_event_that_comes_again_fulfils_once(stripe: Emulator) -> None:
     event = completed(stripe, payment)
 
     answers = [deliver(event).status_code for _ in range(3)]
-    client_of(ada).get(f"/orders/{payment.order_id}/")
+    client_of(ada).get(f"/orders/{order_of(payment).pk}/")
 
     assert answers == [200, 200, 200]
     assert StripeEvent.objects.get(pk=event["id"]).attempts == 1
@@ -263,7 +263,7 @@ def test_completed_after_refunded_moves_forwards_only(stripe: Emulator) -> None:
     deliver(paid)
     again = {**paid, "id": paid["id"] + "again"}
     order = services.refund_order(
-        order_id=payment.order_id, by=listing.seller, reason="", now=timezone.now()
+        order_id=order_of(payment).pk, by=listing.seller, reason="", now=timezone.now()
     )
 
     assert deliver(again).status_code == 200
@@ -320,7 +320,7 @@ def test_a_sweep_takes_up_events_that_were_left(stripe: Emulator) -> None:
     again = services.reconcile(now=timezone.now())
 
     assert (done.events, done.failures) == (1, 0)
-    assert (again.events, again.orders, again.failures) == (0, 0, 0)
+    assert (again.events, again.bills, again.failures) == (0, 0, 0)
     assert snapshot(ada, listing, order_of(payment)) == ("paid", "succeeded", True)
 
 
@@ -329,7 +329,7 @@ def test_a_sweep_finishes_a_fulfilment_that_a_crash_cut_off(stripe: Emulator) ->
     payment = begin(ada, listing)
     stripe.pay(payment.checkout_url)
     # The payment was recorded, and the process died before the order was touched.
-    refresh_payment(order_id=payment.order_id, now=timezone.now())
+    refresh_payment(bill_id=payment.bill_id, now=timezone.now())
     between = snapshot(ada, listing, order_of(payment))
 
     services.reconcile(now=timezone.now())

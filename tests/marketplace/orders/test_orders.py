@@ -8,19 +8,18 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from marketplace.accounts.models import User
-from marketplace.catalog.errors import ListingNotFoundError
 from marketplace.catalog.models import Listing
 from marketplace.messaging.models import Event
 from marketplace.orders import queries, services
 from marketplace.orders.errors import (
-    AlreadyOwnedError,
     LiveOrderExistsError,
     OrderNotFoundError,
     OrderStateError,
     OwnListingError,
 )
-from marketplace.orders.models import Order
+from marketplace.orders.models import Bill, Order
 from marketplace.orders.numbers import ALPHABET, new_number
+from tests.marketplace.orders.ordering import line_of, open_order
 from tests.marketplace.trade import make_person, make_seller, sell
 
 pytestmark = pytest.mark.django_db
@@ -37,11 +36,10 @@ def test_a_number_can_be_read_out() -> None:
 def test_an_order_keeps_the_price_it_was_made_with() -> None:
     ada, listing = make_person(), sell(may_save=True)
 
-    order = services.open_order(buyer=ada, listing_id=listing.pk, language="ko")
+    order = open_order(ada, listing, language="ko")
     Listing.objects.filter(pk=listing.pk).update(price_minor=1, title="changed", may_save=False)
-    again = services.open_order(buyer=ada, listing_id=listing.pk)
+    again = queries.order_of(ada, order.pk)
 
-    assert again == order
     assert (again.price_minor, again.currency, again.title) == (9_900, "KRW", "밤의 노래")
     assert (again.may_save, again.language, again.state) == (True, "ko", "pending")
     listing.refresh_from_db()
@@ -50,34 +48,31 @@ def test_an_order_keeps_the_price_it_was_made_with() -> None:
 
 def test_who_may_not_order() -> None:
     seller = make_seller()
-    listing, hidden, ada = sell(seller), sell(seller), make_person()
-    Listing.objects.filter(pk=hidden.pk).update(status="withdrawn")
+    own, other = sell(seller), sell()
 
     with pytest.raises(OwnListingError):
-        services.open_order(buyer=seller, listing_id=listing.pk)
-    for listing_id in (hidden.pk, uuid.uuid4()):
-        with pytest.raises(ListingNotFoundError):
-            services.open_order(buyer=ada, listing_id=listing_id)
+        services.open_bill(buyer=seller, lines=[line_of(other), line_of(own)])
 
-    assert Order.objects.count() == 0
+    assert (Order.objects.count(), Bill.objects.count()) == (0, 0)
 
 
 def test_what_is_owned_is_not_ordered_again_until_refunded() -> None:
     ada, listing = make_person(), sell()
-    first = services.open_order(buyer=ada, listing_id=listing.pk)
+    first = open_order(ada, listing)
     services.mark_paid(order_id=first.pk, now=timezone.now())
 
-    with pytest.raises(AlreadyOwnedError):
-        services.open_order(buyer=ada, listing_id=listing.pk)
+    other = sell()
+    assert services.open_bill(buyer=ada, lines=[line_of(other), line_of(listing)]) is None
+    assert (Order.objects.count(), Bill.objects.count()) == (1, 1)
     services.mark_refunded(order_id=first.pk, now=timezone.now())
-    second = services.open_order(buyer=ada, listing_id=listing.pk)
+    second = open_order(ada, listing)
 
     assert second != first
 
 
 def test_states_move_forwards_and_tell_the_buyer_once() -> None:
     ada, listing = make_person(), sell()
-    order = services.open_order(buyer=ada, listing_id=listing.pk)
+    order = open_order(ada, listing)
     now = timezone.now()
 
     moves = [
@@ -100,7 +95,7 @@ def test_states_move_forwards_and_tell_the_buyer_once() -> None:
 
 
 def test_a_refund_that_is_heard_of_first_needs_no_payment() -> None:
-    order = services.open_order(buyer=make_person(), listing_id=sell().pk)
+    order = open_order(make_person(), sell())
 
     assert services.mark_refunded(order_id=order.pk, now=timezone.now())
 
@@ -111,9 +106,9 @@ def test_a_refund_that_is_heard_of_first_needs_no_payment() -> None:
 
 def test_an_expired_order_comes_back_only_where_it_is_alone() -> None:
     ada, listing = make_person(), sell()
-    late = services.open_order(buyer=ada, listing_id=listing.pk)
+    late = open_order(ada, listing)
     services.mark_expired(order_id=late.pk)
-    services.open_order(buyer=ada, listing_id=listing.pk)
+    open_order(ada, listing)
 
     with pytest.raises(LiveOrderExistsError):
         services.mark_paid(order_id=late.pk, now=timezone.now())
@@ -127,7 +122,7 @@ def test_an_expired_order_comes_back_only_where_it_is_alone() -> None:
 
 def test_only_a_refunded_order_is_reinstated() -> None:
     ada, listing = make_person(), sell()
-    order = services.open_order(buyer=ada, listing_id=listing.pk)
+    order = open_order(ada, listing)
 
     with pytest.raises(OrderStateError):
         services.reinstate(order_id=order.pk)
@@ -140,7 +135,7 @@ def test_only_a_refunded_order_is_reinstated() -> None:
 
 def test_the_database_keeps_one_live_order() -> None:
     ada, listing = make_person(), sell()
-    order = services.open_order(buyer=ada, listing_id=listing.pk)
+    order = open_order(ada, listing)
     order.pk, order.number = uuid.uuid4(), "G-0000-0000"
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -152,7 +147,7 @@ def test_the_database_keeps_one_live_order() -> None:
 def test_who_finds_an_order() -> None:
     ada, eve, listing = make_person("ada"), make_person("eve"), sell()
     operator = User.objects.create_user("op@example.org", "x", is_staff=True)
-    order = services.open_order(buyer=ada, listing_id=listing.pk)
+    order = open_order(ada, listing)
 
     assert queries.order_of(ada, order.pk) == order
     assert queries.order_for_sale(order.pk, listing.seller) == order
@@ -170,7 +165,7 @@ def test_who_finds_an_order() -> None:
 def test_sales_are_what_was_paid() -> None:
     listing = sell()
     buyers = [make_person(name) for name in ("ada", "bob", "cy")]
-    orders = [services.open_order(buyer=b, listing_id=listing.pk) for b in buyers]
+    orders = [open_order(b, listing) for b in buyers]
     services.mark_paid(order_id=orders[0].pk, now=timezone.now())
     services.mark_refunded(order_id=orders[1].pk, now=timezone.now())
 

@@ -11,22 +11,21 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from marketplace.core.money import Money
-from marketplace.payments import gateway
+from marketplace.payments import gateway, stripe_client
 from marketplace.payments.errors import (
     PaymentRefusedError,
     PaymentsUnavailableError,
     RefundRefusedError,
     SessionNotOpenError,
 )
-from marketplace.payments.types import SessionSnapshot
+from marketplace.payments.types import Item, SessionSnapshot
 from tests.marketplace.stripe_fixtures import Emulator
 
 
 def opened(amount: Money | None = None, *, payment_id: uuid.UUID | None = None) -> SessionSnapshot:
     return gateway.create_session(
         payment_id=payment_id or uuid.uuid4(),
-        amount=amount or Money(9_900, "KRW"),
-        title="밤의 노래",
+        items=[Item("밤의 노래", amount or Money(9_900, "KRW"))],
         email="ada@example.org",
         success_url="http://shop.test/ok",
         cancel_url="http://shop.test/back",
@@ -35,7 +34,7 @@ def opened(amount: Money | None = None, *, payment_id: uuid.UUID | None = None) 
 
 
 def test_the_pinned_version_is_the_one_the_sdk_knows() -> None:
-    assert sdk.api_version == gateway.API_VERSION
+    assert sdk.api_version == stripe_client.API_VERSION
 
 
 def test_a_session_is_read_into_our_words(stripe: Emulator) -> None:

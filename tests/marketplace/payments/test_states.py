@@ -47,7 +47,7 @@ HALF: Answer = (PAID[0], [refund("re_1", 9_900, "failed"), refund("re_2", 4_000,
 
 def new_payment() -> Payment:
     return Payment.objects.create(
-        order_id=uuid.uuid4(), amount_minor=9_900, currency="KRW", expires_at=timezone.now()
+        bill_id=uuid.uuid4(), amount_minor=9_900, currency="KRW", expires_at=timezone.now()
     )
 
 

@@ -36,13 +36,13 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 self.stderr.write(f"The database cannot be used: {error} Trying again.")
             else:
-                if done.orders or done.events:
+                if done.bills or done.events:
                     self._tell(done)
             close_old_connections()
             time.sleep(pause)
 
     def _tell(self, done: Reconciled) -> None:
         self.stdout.write(
-            f"{done.orders} orders and {done.events} events looked at,"
+            f"{done.bills} payments and {done.events} events looked at,"
             f" {done.failures} could not be settled"
         )

@@ -1,0 +1,81 @@
+"""Acting on Stripe's events, and on those that were lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from functools import partial
+from typing import Any
+
+from django.db import DatabaseError
+
+from marketplace.checkout import consequences
+from marketplace.checkout.settling import settle_bill
+from marketplace.checkout.types import Reconciled
+from marketplace.core.errors import MarketplaceError
+from marketplace.orders import queries as order_queries
+from marketplace.orders.types import Order
+from marketplace.payments import queries as payment_queries
+from marketplace.payments import services as payments
+from marketplace.payments.types import Payment
+
+__all__ = ["handle_event", "reconcile"]
+
+logger = logging.getLogger(__name__)
+
+ABANDONED = dt.timedelta(days=1)  # a bill that never got as far as a payment
+_Order = Order.State
+_Payment = Payment.State
+
+
+def handle_event(*, event_id: str, now: dt.datetime) -> None:
+    """Act on an event of the inbox, once. An error leaves it to be delivered again."""
+    event = payments.event(event_id)
+    if event.processed_at is not None:
+        return
+    try:
+        bill_id = payments.bill_of_event(event)
+        if bill_id is not None:
+            settle_bill(bill_id=bill_id, now=now)
+    except (MarketplaceError, DatabaseError) as error:
+        payments.event_failed(event_id, f"{type(error).__name__}: {error}")
+        raise
+    payments.event_processed(event_id, now=now)
+
+
+def reconcile(*, now: dt.datetime) -> Reconciled:
+    """Settle everything whose events may have been lost. Safe to run at any time, and twice."""
+    events = payment_queries.unprocessed_events()
+    failures = 0
+    for event_id in events:
+        failures += not _done(partial(handle_event, event_id=event_id, now=now))
+    for refund_id in payment_queries.open_refunds():
+        failures += not _done(partial(payments.resume_refund, refund_id))
+    waiting = {*payment_queries.unsettled_bills(), *_lagging()}
+    for bill_id in waiting:
+        failures += not _done(partial(settle_bill, bill_id=bill_id, now=now))
+    for bill_id in order_queries.stale_bills(before=now - ABANDONED):
+        if payment_queries.outcome_of(bill_id) is None:
+            consequences.expire(order_queries.bill_by_id(bill_id))
+    return Reconciled(bills=len(waiting), events=len(events), failures=failures)
+
+
+def _lagging() -> set[uuid.UUID]:
+    """Bills that did not follow their payment, because the process ended in between."""
+    paid = payment_queries.bills_with_payments(state=_Payment.SUCCEEDED)
+    refunded = payment_queries.bills_with_payments(state=_Payment.REFUNDED)
+    ended = [_Order.REFUNDED, _Order.CHARGED_BACK]
+    return {
+        *order_queries.lagging(paid, states=[_Order.PAID, *ended]),
+        *order_queries.lagging(refunded, states=ended),
+    }
+
+
+def _done(act: partial[Any]) -> bool:
+    try:
+        act()
+    except MarketplaceError as error:
+        logger.warning("%s of %s: %s", act.func.__name__, (*act.args, act.keywords), error)
+        return False
+    return True
