@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -49,9 +50,14 @@ def running(code: Code, *, now: dt.datetime) -> Code:
     return code
 
 
-def check_uses(code: Code, buyer: User | None) -> None:
-    """Raises CodeUsedUpError, CodeUsedByYouError where no use is left for `buyer`."""
+def check_uses(code: Code, buyer: User | None, *, besides: Collection[uuid.UUID] = ()) -> None:
+    """Raises CodeUsedUpError, CodeUsedByYouError where no use is left for `buyer`.
+
+    What the bills `besides` hold is not counted.
+    """
     uses = Redemption.objects.filter(code=code, state__in=_COUNTED)
+    if besides:
+        uses = uses.exclude(bill_id__in=besides)
     if buyer is not None and code.buyer_limit is not None:
         own = list(uses.filter(buyer_id=buyer.pk).values_list("state", flat=True))
         if len(own) >= code.buyer_limit:

@@ -16,7 +16,7 @@ from marketplace.catalog.types import Listing
 from marketplace.core.money import CURRENCIES, Money, MoneyError, parse_money
 from marketplace.discounts.errors import CodeTermsError
 from marketplace.discounts.models import Code
-from marketplace.discounts.services import check_code, new_text
+from marketplace.discounts.services import LONGEST, check_code, new_text
 from marketplace.discounts.terms import MOST_USES
 from marketplace.discounts.types import CodeTerms
 
@@ -33,7 +33,7 @@ else:  # Django's class takes no type argument when it runs
 
 class _ListingsField(_ListingChoices):
     def label_from_instance(self, obj: Listing) -> str:
-        return f"{obj.title} · {obj.price}"
+        return f"{obj.title} · {obj.price.localised()}"
 
 
 def _moment(label: Any, hint: Any) -> forms.DateTimeField:
@@ -61,7 +61,7 @@ class CodeForm(forms.Form):
 
     text = forms.CharField(
         label=_("Code"),
-        max_length=64,
+        max_length=LONGEST,
         help_text=_("Capitals, spaces and dashes do not matter. This one was made up for you."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
     )

@@ -2,7 +2,8 @@
 
 A percentage is taken off each line and rounded half up, so a cart costs what its items
 would cost one by one. An amount is taken off once and shared among the lines it is for by
-their prices, with largest remainders, so the shares sum to it exactly.
+their prices, with largest remainders, so the shares sum to it exactly. All of it is in
+steps that a card can be charged: ten fils in dinars, one minor unit elsewhere.
 """
 
 from __future__ import annotations
@@ -39,14 +40,18 @@ def reckon(
     if sum(priced) < code.minimum_minor:
         raise CodeMinimumError(
             _("The code “%(code)s” is for %(least)s or more; what it is for costs %(sum)s here.")
-            % {"code": code.shown, "least": code.minimum, "sum": Money(sum(priced), currency)}
+            % {
+                "code": code.shown,
+                "least": code.minimum.localised() if code.minimum else "",
+                "sum": Money(sum(priced), currency).localised(),
+            }
         )
-    off = _off(code, priced)
+    off = _off(code, priced, CURRENCIES[currency].step)
     left = sum(line.price.minor for line in lines) - sum(off)
     short = CURRENCIES[currency].minimum - left if left else 0
     capped = short > 0
     if capped:
-        off = spread(max(0, sum(off) - short), off)
+        off = _spread(max(0, sum(off) - short), off, CURRENCIES[currency].step)
     if not any(off):
         raise CodeMinimumError(
             _("The code “%(code)s” takes off nothing here: a card cannot be charged less.")
@@ -70,11 +75,19 @@ def _is_for(code: Code, line: DiscountLine, chosen: Collection[uuid.UUID]) -> bo
     )
 
 
-def _off(code: Code, priced: Sequence[int]) -> tuple[int, ...]:
+def _off(code: Code, priced: Sequence[int], step: int) -> tuple[int, ...]:
     if code.percent is not None:
-        return tuple((price * code.percent + 50) // 100 for price in priced)
+        return tuple(
+            min(price, (price * code.percent + 50 * step) // (100 * step) * step)
+            for price in priced
+        )
     assert code.amount_minor is not None, "the table holds a code to one of the two"
-    return spread(min(code.amount_minor, sum(priced)), priced)
+    return _spread(min(code.amount_minor, sum(priced)), priced, step)
+
+
+def _spread(total: int, weights: Sequence[int], step: int) -> tuple[int, ...]:
+    steps = spread(total // step, [weight // step for weight in weights])
+    return tuple(share * step for share in steps)
 
 
 def _not_for_these(code: Code) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -91,15 +91,21 @@ def end_code(*, code_id: uuid.UUID, seller: User, now: dt.datetime) -> Code:
 
 
 def preview(
-    *, text: str, buyer: User | None, lines: Sequence[DiscountLine], now: dt.datetime
+    *,
+    text: str,
+    buyer: User | None,
+    lines: Sequence[DiscountLine],
+    now: dt.datetime,
+    besides: Collection[uuid.UUID] = (),
 ) -> Discount:
     """What the code `text` would take off `lines`, which are in one currency.
 
     Nothing is counted and nothing is promised: `reserve` decides. `buyer` None is somebody
-    who has not logged in. Raises CodeNotUsableError (its kinds say why).
+    who has not logged in; what the bills `besides` hold is not counted, since they would be closed
+    or gone on with. Raises CodeNotUsableError (its kinds say why).
     """
     code = running(find(text), now=now)
-    check_uses(code, buyer)
+    check_uses(code, buyer, besides=besides)
     return reckon(code, lines, told_apart(code))
 
 

@@ -40,7 +40,11 @@ def check_code(*, seller: User, terms: CodeTerms, now: dt.datetime) -> Sequence[
 
 def _check_text(text: str) -> None:
     length = len(normalised(text))
-    if not SHORTEST <= length <= LONGEST or text.strip() != clean_line(text) or len(text) > 64:
+    if (
+        not SHORTEST <= length <= LONGEST
+        or text.strip() != clean_line(text)
+        or len(text.strip()) > LONGEST
+    ):
         raise CodeTermsError(
             "text",
             _("A code has %(least)d to %(most)d letters and digits.")
@@ -58,7 +62,7 @@ def _check_amounts(terms: CodeTerms) -> None:
             raise CodeTermsError(
                 field,
                 _("Choose more than zero and at most %(most)s.")
-                % {"most": Money(MAX_CHARGE, money.currency)},
+                % {"most": Money(MAX_CHARGE, money.currency).localised()},
             )
     if terms.amount and terms.minimum and terms.amount.currency != terms.minimum.currency:
         raise CodeTermsError("minimum", _("Give both amounts in one currency."))

@@ -66,6 +66,7 @@ def test_a_code_is_one_in_the_whole_shop() -> None:
     [
         ("text", {"text": "abc"}),
         ("text", {"text": "a" * 41}),
+        ("text", {"text": "a-" * 20 + "b"}),
         ("text", {"text": "별별\n별별별"}),
         ("percent", {"percent": None}),
         ("percent", {"percent": 10, "amount": Money(500, "KRW")}),
@@ -224,6 +225,19 @@ def test_each_buyer_has_their_share_and_hears_why_not() -> None:
         reserve(code, ada)
 
     assert reserve(code, make_person("eve")).total.minor == 1_000
+
+
+def test_what_a_buyers_own_open_bill_holds_does_not_stand_in_their_way() -> None:
+    seller, ada, bill = make_seller(), make_person(), uuid.uuid4()
+    code = make_code(seller, total_limit=1)
+    reserve(code, ada, bill_id=bill)
+    lines = [line_of(seller.pk, 10_000)]
+
+    found = services.preview(text=code.text, buyer=ada, lines=lines, now=NOW, besides=[bill])
+
+    assert found.total.minor == 1_000
+    with pytest.raises(CodeUsedByYouError):
+        services.preview(text=code.text, buyer=ada, lines=lines, now=NOW)
 
 
 def test_a_bill_without_a_code_is_nothing_to_use_or_release() -> None:

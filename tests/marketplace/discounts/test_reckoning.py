@@ -107,6 +107,12 @@ def test_what_a_card_cannot_be_charged_is_not_left_over() -> None:
         off(code_of(percent=60), 50, currency="USD")
 
 
+def test_dinars_are_taken_off_in_steps_of_ten_fils() -> None:
+    assert off(code_of(percent=15), 1_550, currency="KWD") == (230,)  # 232.5
+    amount = code_of(amount_minor=1_005, currency="KWD")
+    assert off(amount, 1_000, 1_000, 1_000, currency="KWD") == (340, 330, 330)
+
+
 def test_another_sellers_item_in_the_cart_carries_the_least_charge() -> None:
     lines = [line_of(SELLER, 100, "USD"), line_of(OTHER, 1_000, "USD")]
 
@@ -128,6 +134,8 @@ def test_no_line_goes_below_nothing_and_the_rest_can_be_charged(
     code = (
         code_of(amount_minor=amount, currency=currency) if by_amount else code_of(percent=percent)
     )
+    step = CURRENCIES[currency].step
+    prices = [price // step * step for price in prices]
     lines = [line_of(SELLER, price, currency) for price in prices]
     try:
         found = reckon(code, lines)
@@ -139,3 +147,4 @@ def test_no_line_goes_below_nothing_and_the_rest_can_be_charged(
     assert sum(shares) == found.total.minor > 0
     left = sum(prices) - found.total.minor
     assert left == 0 or left >= CURRENCIES[currency].minimum
+    assert all(share % step == 0 for share in shares)
