@@ -18,6 +18,7 @@ __all__ = [
     "device",
     "device_allowance",
     "grant_waiting",
+    "operators",
     "seller",
     "seller_of",
 ]
@@ -26,6 +27,11 @@ __all__ = [
 def seller_of(user: User) -> Seller | None:
     """The selling side of `user`, or None where they have not become a seller."""
     return Seller.objects.filter(user_id=user.pk).first()
+
+
+def operators() -> QuerySet[User]:
+    """Whoever runs the shop: who may log in to its administration."""
+    return User.objects.filter(is_staff=True, is_active=True).order_by("pk")
 
 
 def seller(slug: str) -> Seller:

@@ -19,6 +19,7 @@ from marketplace.orders.types import Terms
 __all__ = [
     "bill_by_id",
     "bill_of",
+    "bills_sold_by",
     "lagging",
     "live_order",
     "live_orders",
@@ -95,6 +96,12 @@ def sales_of(seller: User) -> QuerySet[Order]:
         .select_related("listing")
         .order_by("-paid_at", "pk")
     )
+
+
+def bills_sold_by(seller: User) -> QuerySet[Order, uuid.UUID]:
+    """The bills in which `seller` has sold something: a query of their ids."""
+    rows = Order.objects.filter(listing__seller_id=seller.pk).order_by()
+    return rows.values_list("bill_id", flat=True).distinct()
 
 
 def lagging(bill_ids: QuerySet[Any, uuid.UUID], *, states: Iterable[str]) -> list[uuid.UUID]:

@@ -6,12 +6,22 @@
     - PaymentRefusedError        Stripe refused the request; `stripe_code` says why
       . SessionNotOpenError      the hosted page is paid or expired already
       . RefundRefusedError
+      . AccountRefusedError      Stripe opens no account for this seller, or has closed it
+      . TransferRefusedError     to a seller's account, or back from it
+      . PayoutRefusedError
+      . EvidenceRefusedError     Stripe does not take a file or an answer in a dispute
     - PaymentMismatchError       Stripe's object is not about the amount that we asked for
     - PaymentClosedError         the order's payment is over; it takes a new order
     - NothingToRefundError
+    - NotPaidByStripeError       Stripe pays nobody in this country; bank details are needed
+    - BatchPaidError             a bank batch is marked paid once
+    - DisputeClosedError         the bank takes no answer any more
   + NotFoundError
     - PaymentNotFoundError
+    - PayoutNotFoundError        no such payout, or batch of them
+    - DisputeNotFoundError
   + InvalidError
+    - EvidenceInvalidError       a text too long, a file of a kind that no bank reads
     - WebhookSignatureError      not from Stripe, too old, or changed on the way
 """
 
@@ -20,14 +30,24 @@ from __future__ import annotations
 from marketplace.core.errors import ConflictError, InvalidError, NotFoundError
 
 __all__ = [
+    "AccountRefusedError",
+    "BatchPaidError",
+    "NotPaidByStripeError",
+    "DisputeClosedError",
+    "DisputeNotFoundError",
+    "EvidenceInvalidError",
+    "EvidenceRefusedError",
     "NothingToRefundError",
     "PaymentClosedError",
     "PaymentMismatchError",
     "PaymentNotFoundError",
     "PaymentRefusedError",
     "PaymentsUnavailableError",
+    "PayoutNotFoundError",
+    "PayoutRefusedError",
     "RefundRefusedError",
     "SessionNotOpenError",
+    "TransferRefusedError",
     "WebhookSignatureError",
 ]
 
@@ -52,6 +72,22 @@ class RefundRefusedError(PaymentRefusedError):
     code = "refund_refused"
 
 
+class EvidenceRefusedError(PaymentRefusedError):
+    code = "evidence_refused"
+
+
+class AccountRefusedError(PaymentRefusedError):
+    code = "account_refused"
+
+
+class TransferRefusedError(PaymentRefusedError):
+    code = "transfer_refused"
+
+
+class PayoutRefusedError(PaymentRefusedError):
+    code = "payout_refused"
+
+
 class PaymentMismatchError(ConflictError):
     code = "payment_mismatch"
 
@@ -64,8 +100,32 @@ class NothingToRefundError(ConflictError):
     code = "nothing_to_refund"
 
 
+class DisputeClosedError(ConflictError):
+    code = "dispute_closed"
+
+
+class NotPaidByStripeError(ConflictError):
+    code = "not_paid_by_stripe"
+
+
+class BatchPaidError(ConflictError):
+    code = "batch_paid"
+
+
+class PayoutNotFoundError(NotFoundError):
+    code = "payout_not_found"
+
+
 class PaymentNotFoundError(NotFoundError):
     code = "payment_not_found"
+
+
+class DisputeNotFoundError(NotFoundError):
+    code = "dispute_not_found"
+
+
+class EvidenceInvalidError(InvalidError):
+    code = "evidence_invalid"
 
 
 class WebhookSignatureError(InvalidError):

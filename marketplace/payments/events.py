@@ -16,6 +16,11 @@ __all__ = ["bill_of_event", "event", "event_failed", "event_processed", "receive
 # What may change a bill's payment. Stripe sends more; the rest is kept and answered with 200.
 _RELEVANT = frozenset(
     {
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
         "charge.refund.updated",
         "charge.refunded",
         "charge.updated",

@@ -4,7 +4,9 @@ import uuid
 
 from django.db import models
 
-__all__ = ["Payment", "Refund", "StripeEvent"]
+from marketplace.payments.dispute_models import Answer, Dispute, EvidenceFile, Movement
+
+__all__ = ["Answer", "Dispute", "EvidenceFile", "Movement", "Payment", "Refund", "StripeEvent"]
 
 
 class Payment(models.Model):

@@ -8,11 +8,27 @@ from collections.abc import Iterable
 from django.db.models import Q, QuerySet
 
 from marketplace.core.money import Money
+from marketplace.payments.dispute_queries import (
+    all_disputes,
+    bills_in_dispute,
+    blocks_refund,
+    dispute_by_id,
+    dispute_rate,
+    disputes_of,
+    lagging_disputes,
+)
 from marketplace.payments.models import Payment, Refund, StripeEvent
 from marketplace.payments.types import PaymentOutcome
 
 __all__ = [
+    "all_disputes",
+    "bills_in_dispute",
     "bills_with_payments",
+    "blocks_refund",
+    "dispute_by_id",
+    "dispute_rate",
+    "disputes_of",
+    "lagging_disputes",
     "open_refunds",
     "outcome_for",
     "outcome_of",

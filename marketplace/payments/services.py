@@ -16,6 +16,20 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payments import gateway
+from marketplace.payments.answering import (
+    add_evidence_file,
+    hand_in_answer,
+    may_answer,
+    remove_evidence_file,
+    save_answer,
+)
+from marketplace.payments.disputes import (
+    discover_disputes,
+    follow_stage,
+    lock_dispute,
+    refresh_disputes,
+    stage_of,
+)
 from marketplace.payments.errors import (
     PaymentClosedError,
     PaymentRefusedError,
@@ -38,16 +52,26 @@ from marketplace.payments.types import Item, RefundSnapshot, SessionSnapshot
 __all__ = [
     "SESSION_LIFETIME",
     "Share",
+    "add_evidence_file",
     "bill_of_event",
     "close_payment",
+    "discover_disputes",
     "event",
     "event_failed",
     "event_processed",
+    "follow_stage",
+    "hand_in_answer",
+    "lock_dispute",
+    "may_answer",
     "pay_by_credit",
     "receive_event",
+    "refresh_disputes",
     "refresh_payment",
     "refund_payment",
+    "remove_evidence_file",
     "resume_refund",
+    "save_answer",
+    "stage_of",
     "start_payment",
 ]
 

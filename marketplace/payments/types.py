@@ -6,12 +6,26 @@ import uuid
 from dataclasses import dataclass
 
 from marketplace.core.money import Money
+from marketplace.payments.dispute_types import (
+    Answer,
+    Dispute,
+    DisputeRate,
+    DisputeSnapshot,
+    EvidenceFile,
+    Movement,
+)
 from marketplace.payments.models import Payment, Refund, StripeEvent
 
 __all__ = [
+    "Answer",
     "ChargeSnapshot",
+    "Dispute",
+    "DisputeRate",
+    "DisputeSnapshot",
     "EventNotice",
+    "EvidenceFile",
     "Item",
+    "Movement",
     "Payment",
     "PaymentOutcome",
     "Refund",
