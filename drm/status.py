@@ -35,7 +35,17 @@ STATUSES: Final = frozenset({"ready", "active", "revoked", "returned", "cancelle
 OPEN_STATUSES: Final = frozenset({"ready", "active"})
 # Section 7.3; "" where there is none to give.
 REASONS: Final = frozenset(
-    {"", "refund", "device_removed", "lent", "transferred", "returned", "expired"}
+    {
+        "",
+        "refund",
+        "chargeback",
+        "unpaid",
+        "device_removed",
+        "lent",
+        "transferred",
+        "returned",
+        "expired",
+    }
 )
 _HIGHEST: Final = 2**53 - 1  # RFC 8259, section 6: what every reader of JSON keeps exact
 

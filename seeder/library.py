@@ -57,6 +57,7 @@ class LibraryItem:
     rights: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expires: datetime | None = None
     lent_until: datetime | None = None
+    suspended: bool = False  # its payment is disputed: what is here opens, nothing new comes
 
     @property
     def active(self) -> bool:
@@ -108,6 +109,7 @@ def _item(entry: Mapping[str, Any]) -> LibraryItem:
             for f in entry["files"]
         ),
         purchased_at=str(entry["purchased_at"]),
+        suspended=entry.get("suspended") is True,
         kind=str(entry.get("kind") or "purchase"),
         rights=dict(entry.get("rights") or {}),
         expires=_moment(entry.get("expires")),

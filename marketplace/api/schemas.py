@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field
 
-from marketplace.licensing.types import KindName, StateName
+from marketplace.licensing.types import KindName
 
 __all__ = [
     "DeviceOut",
@@ -34,10 +34,12 @@ __all__ = [
     "SurrenderIn",
     "SurrenderOut",
     "UserOut",
+    "WireState",
 ]
 
 PackageId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, hexadecimal")]
 Nonce = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,128}$", description="new for each call")]
+WireState = Literal["active", "revoked", "lent", "transferred", "returned", "expired"]
 _Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -90,7 +92,8 @@ class ItemOut(Schema):
     cover_url: str
     package: str
     version: int
-    state: StateName
+    state: WireState
+    suspended: bool
     kind: KindName
     rights: dict[str, Any]
     expires: dt.datetime | None

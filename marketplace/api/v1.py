@@ -35,6 +35,7 @@ from marketplace.api.schemas import (
     ProgressOut,
     StatusOut,
     UserOut,
+    WireState,
 )
 from marketplace.distribution import services as distribution
 from marketplace.distribution.types import Progress
@@ -187,6 +188,16 @@ def progress(request: HttpRequest, report: ProgressIn) -> ProgressOut:
     return ProgressOut(kept=kept)
 
 
+def _state_on_the_wire(purchase: Purchase) -> WireState:
+    """What is suspended opens as before where it is: to a seeder it is active."""
+    match purchase.state:
+        case "suspended":
+            return "active"
+        case "charged_back" | "given":
+            return "revoked"
+    return purchase.state
+
+
 def _item(purchase: Purchase) -> ItemOut:
     return ItemOut(
         entitlement=purchase.entitlement_id,
@@ -196,7 +207,8 @@ def _item(purchase: Purchase) -> ItemOut:
         cover_url=f"{settings.SITE_URL}{purchase.cover_url}" if purchase.cover_url else "",
         package=purchase.package_id,
         version=purchase.version,
-        state=purchase.state,
+        state=_state_on_the_wire(purchase),
+        suspended=purchase.state == "suspended",
         kind=purchase.kind,
         rights=dict(purchase.rights),
         expires=purchase.start_by or purchase.expires_at,

@@ -35,7 +35,8 @@ __all__ = ["kept_for_good", "keys_of", "unlock_documents"]
 # What was bought for good, or given for good; what is lent or rented ends with the shop.
 FOR_GOOD: Final = frozenset({"purchase", "gift", "transfer"})
 # What is lent out comes back to its owner when the loan cannot be renewed any more.
-OWNED: Final = frozenset({"active", "lent"})
+# What is disputed was bought, and is left out once the dispute is lost.
+OWNED: Final = frozenset({"active", "lent", "suspended"})
 
 
 class Keys(Protocol):

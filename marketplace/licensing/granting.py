@@ -69,7 +69,7 @@ def grant(  # noqa: PLR0913 - an entitlement is this much, and each by its name
         raise ValueError("a grant without an order names its source")
     granted = _granted(order_id, cause)
     if granted is not None:
-        _require_same(granted, user, listing_id, package_id)
+        _require_same(granted, user, listing_id, package_id, kind)
         return granted
     entitlement = Entitlement(
         user=user,
@@ -86,7 +86,7 @@ def grant(  # noqa: PLR0913 - an entitlement is this much, and each by its name
     if order_id is not None:
         entitlement, created = _create_once(entitlement)
         if not created:
-            _require_same(entitlement, user, listing_id, package_id)
+            _require_same(entitlement, user, listing_id, package_id, kind)
             return entitlement
     else:
         entitlement.save(force_insert=True)
@@ -170,10 +170,11 @@ def _create_once(new: Entitlement) -> tuple[Entitlement, bool]:
 
 
 def _require_same(
-    entitlement: Entitlement, user: User, listing_id: uuid.UUID, package_id: str
+    entitlement: Entitlement, user: User, listing_id: uuid.UUID, package_id: str, kind: str
 ) -> None:
     granted = (entitlement.user_id, entitlement.listing_id, entitlement.package_id)
-    if granted != (user.pk, listing_id, package_id):
+    present = entitlement.kind == _Kind.PRESENT
+    if granted != (user.pk, listing_id, package_id) or present != (kind == _Kind.PRESENT):
         raise EntitlementConflictError(
             _("This order was already fulfilled with something else. Nothing was changed.")
         )

@@ -16,7 +16,7 @@ from drm.rights import LeaseTerms, Rights
 from drm.signed import document_hash
 from marketplace.accounts.types import User
 from marketplace.licensing import auditing
-from marketplace.licensing.errors import EntitlementNotFoundError
+from marketplace.licensing.errors import EntitlementNotFoundError, TransitionError
 from marketplace.licensing.granting import change, extend, grant, milliseconds
 from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
 from marketplace.licensing.reversing import say_again
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _Event = EntitlementEvent.Kind
+_Kind = Entitlement.Kind
 _State = Entitlement.State
 
 
@@ -91,6 +92,7 @@ def lend(
 
     That one plays on leases, so that it ends by itself, and may not be saved or passed on.
     """
+    _require_own(entitlement)
     change(entitlement_id=entitlement.pk, kind=_Event.LENT, source=source, now=now)
     lease = LeaseTerms(
         duration=int(settings.LEASE_DURATION.total_seconds()),
@@ -104,6 +106,7 @@ def pass_on(
     entitlement: Entitlement, *, to: User, kind: str, source: str, now: dt.datetime
 ) -> Entitlement:
     """Pass it on for good, as `kind` "gift" or "transfer", with all its rights. Returns the new one."""
+    _require_own(entitlement)
     change(entitlement_id=entitlement.pk, kind=_Event.TRANSFERRED, source=source, now=now)
     rights = Rights.from_claims(entitlement.rights)
     return _received(entitlement, to, kind, rights, source, now, entitlement.expires_at)
@@ -130,6 +133,14 @@ def give_back(*, giver: Entitlement, loan: Entitlement, source: str, now: dt.dat
     if ended:
         say_again(lock(giver.pk), source, now=now)
     return ended
+
+
+def _require_own(entitlement: Entitlement) -> None:
+    """Raises TransitionError for what its holder only borrows, pays for by the month, or gives."""
+    if entitlement.kind in (_Kind.LOAN, _Kind.SUBSCRIPTION, _Kind.PRESENT):
+        raise TransitionError(
+            _("Only what is yours can be lent or passed on. Nothing was changed.")
+        )
 
 
 def _received(

@@ -6,38 +6,44 @@ import datetime as dt
 import uuid
 from typing import cast
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
 from marketplace.catalog.types import ListingVersion
 from marketplace.core.errors import MarketplaceError
+from marketplace.licensing.deliveries import deliveries_of
 from marketplace.licensing.errors import (
     EntitlementNotFoundError,
     EntitlementOverError,
     EntitlementRevokedError,
     SuspendedError,
 )
-from marketplace.licensing.models import Entitlement, EntitlementEvent
+from marketplace.licensing.models import Entitlement
+from marketplace.licensing.states import ending
 from marketplace.licensing.terms import is_over, living, state_of
-from marketplace.licensing.types import KindName, LibraryFile, Purchase, StateName
+from marketplace.licensing.types import EndName, KindName, LibraryFile, Purchase, StateName
 from marketplace.licensing.versions import opened_versions, opening, versions_of
 
 __all__ = [
+    "deliveries_of",
     "entitled_packages",
     "entitlement_of",
     "is_entitled",
     "is_spent",
     "library_of",
+    "may_review",
     "owns",
     "owns_for_good",
     "packages_of",
     "refusal",
 ]
 
-_ACTIVE = Entitlement.State.ACTIVE
-_REVOKED = Entitlement.State.REVOKED
+_Kind = Entitlement.Kind
+_State = Entitlement.State
+# It may open again for somebody without a new purchase, so its files stay to be had.
+_KEPT = (_State.ACTIVE, _State.SUSPENDED, _State.LENT)
 
 
 def library_of(user: User) -> list[Purchase]:
@@ -48,6 +54,8 @@ def library_of(user: User) -> list[Purchase]:
     """
     entitlements = (
         Entitlement.objects.filter(user_id=user.pk)
+        # A present is its giver's to give, and never was theirs to open.
+        .exclude(kind=_Kind.PRESENT)
         .select_related("listing__seller__seller", "package")
         .prefetch_related("events", "listing__versions__package__files")
         .order_by("-created_at", "pk")
@@ -75,6 +83,16 @@ def _living_of(user: User, listing_id: uuid.UUID) -> list[Entitlement]:
     return [entitlement for entitlement in rows if not is_over(entitlement, now)]
 
 
+def may_review(user: User, listing_id: uuid.UUID) -> bool:
+    """Whether `user` may say what the listing is like: it is or was theirs, and is paid for.
+
+    Also what is lent out, or was rented and is over; not what was borrowed or passed on, and
+    not while its payment is disputed.
+    """
+    own = Entitlement.objects.filter(user_id=user.pk, listing_id=listing_id)
+    return own.filter(state__in=(_State.ACTIVE, _State.LENT)).exclude(kind=_Kind.LOAN).exists()
+
+
 def is_entitled(user_id: uuid.UUID, package_id: str) -> bool:
     """Whether the user may open the package now."""
     return Entitlement.objects.filter(living(), opening(package_id), user_id=user_id).exists()
@@ -86,8 +104,10 @@ def packages_of(user: User) -> set[str]:
 
 
 def entitled_packages() -> set[str]:
-    """The ids of all packages that anyone may still open."""
-    return _packages(Entitlement.objects.filter(living(), opened_versions()))
+    """The ids of all packages that anyone may still open, or that wait for somebody."""
+    # The days of a rental that waits as a present begin when it is claimed.
+    kept = living(states=_KEPT) | Q(state=_State.GIVEN)
+    return _packages(Entitlement.objects.filter(kept, opened_versions()))
 
 
 def _packages(joined: QuerySet[Entitlement]) -> set[str]:
@@ -191,6 +211,7 @@ def _purchase(entitlement: Entitlement, version: ListingVersion, *, newest: bool
     listing, package = entitlement.listing, version.package
     assert package is not None, "a version that is out has a package"
     state = state_of(entitlement, timezone.now())
+    ended = ending(entitlement.events.all())
     seller = getattr(listing.seller, "seller", None)
     return Purchase(
         entitlement_id=entitlement.pk,
@@ -207,7 +228,7 @@ def _purchase(entitlement: Entitlement, version: ListingVersion, *, newest: bool
         version=version.number,
         newest=newest,
         notes=version.notes,
-        active=state == _ACTIVE,
+        active=state == _State.ACTIVE,
         state=cast("StateName", state),
         kind=cast("KindName", entitlement.kind),
         rights=entitlement.rights,
@@ -222,21 +243,11 @@ def _purchase(entitlement: Entitlement, version: ListingVersion, *, newest: bool
             for file in package.files.all()
         ),
         purchased_at=entitlement.created_at,
-        revoked_at=_ended_at(entitlement) if state == _REVOKED else None,
+        revoked_at=None if ended is None else ended.at,
+        ended_by="" if ended is None else cast("EndName", ended.kind),
     )
 
 
 def _plays_left(entitlement: Entitlement) -> int | None:
     most = entitlement.rights.get("play_count")
     return None if most is None else max(0, most - entitlement.plays_used)
-
-
-def _ended_at(entitlement: Entitlement) -> dt.datetime | None:
-    """When it was taken back: a further refund of what had ended already ends nothing."""
-    ended: dt.datetime | None = None
-    for event in entitlement.events.all():
-        if event.kind != EntitlementEvent.Kind.REFUNDED:
-            ended = None
-        elif ended is None:
-            ended = event.at
-    return ended

@@ -18,7 +18,7 @@ from typing import Final
 from marketplace.licensing.errors import TransitionError
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 
-__all__ = ["DISPUTES", "MONEY_BACK", "after", "replay"]
+__all__ = ["DISPUTES", "MONEY_BACK", "after", "ending", "replay"]
 
 _State = Entitlement.State
 _Kind = EntitlementEvent.Kind
@@ -27,6 +27,8 @@ _Table = dict[tuple[str | None, str], str]
 # The money is with the buyer again, or never came.
 MONEY_BACK: Final = (_Kind.REFUNDED, _Kind.WITHDRAWN, _Kind.PAYMENT_FAILED)
 DISPUTES: Final = (_Kind.DISPUTE_OPENED, _Kind.DISPUTE_WON, _Kind.DISPUTE_LOST)
+# In which the money has taken it from its holder.
+_ENDED: Final = (_State.REVOKED, _State.CHARGED_BACK)
 _OVER: Final = (_State.TRANSFERRED, _State.RETURNED, _State.REVOKED, _State.CHARGED_BACK)
 
 
@@ -44,6 +46,7 @@ def _money(home: _State, *standing: _State) -> _Table:
         moves[state, _Kind.DISPUTE_LOST] = _State.CHARGED_BACK
     return moves | {
         (_State.CHARGED_BACK, _Kind.DISPUTE_WON): home,
+        (_State.REVOKED, _Kind.DISPUTE_LOST): _State.CHARGED_BACK,
         (_State.REVOKED, _Kind.RESTORED): home,
         (_State.TRANSFERRED, _Kind.RESTORED): _State.TRANSFERRED,
         (_State.CHARGED_BACK, _Kind.RESTORED): _State.CHARGED_BACK,
@@ -82,6 +85,22 @@ def after(state: str | None, kind: str, *, present: bool = False) -> str:
         raise TransitionError(
             f"A purchase that is {state or 'not made'} cannot be {kind}. Nothing was changed."
         ) from None
+
+
+def ending(events: Iterable[EntitlementEvent], *, present: bool = False) -> EntitlementEvent | None:
+    """The event that took it from its holder, of a log in its order; None where it was not taken.
+
+    What ended it first counts: a second refund ends nothing.
+    """
+    state: str | None = None
+    ended: EntitlementEvent | None = None
+    for event in events:
+        state = after(state, event.kind, present=present)
+        if state not in _ENDED:
+            ended = None
+        elif ended is None:
+            ended = event
+    return ended
 
 
 def replay(kinds: Iterable[str]) -> str | None:

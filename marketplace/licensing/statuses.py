@@ -13,13 +13,16 @@ from drm.status import device_id, sign_status
 from marketplace.accounts.types import Device
 from marketplace.licensing.errors import LicenceNotFoundError
 from marketplace.licensing.granting import milliseconds
-from marketplace.licensing.models import Entitlement, Licence
+from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
+from marketplace.licensing.states import ending
 from marketplace.licensing.terms import is_surely_over
 from marketplace.packaging import services as packaging
 
 __all__ = ["signed_device_status", "signed_status"]
 
+_Event = EntitlementEvent.Kind
 _State = Entitlement.State
+_REASONS: dict[str, str] = {_Event.DISPUTE_LOST: "chargeback", _Event.PAYMENT_FAILED: "unpaid"}
 
 
 def signed_status(*, device: Device, licence_id: uuid.UUID, nonce: str, now: dt.datetime) -> str:
@@ -48,16 +51,12 @@ def _word_on(licence: Licence, now: dt.datetime) -> _Word:
     # Both change the word: only their sum grows with each change of either.
     sequence = entitlement.sequence + _device_sequence(licence.device)
     if licence.surrendered_at is not None:
-        refunded = entitlement.state == _State.REVOKED
-        message = (
-            _revoked_message(entitlement, changed)
-            if refunded
-            else _surrendered_message(entitlement)
-        )
+        message = _ended_message(entitlement) or _surrendered_message(entitlement)
         return _Word(message, licence.surrendered_at, sequence + 1, "transferred")
     match entitlement.state:
-        case _State.REVOKED:
-            return _Word(_revoked_message(entitlement, changed), changed, sequence, "refund")
+        case _State.REVOKED | _State.CHARGED_BACK:
+            reason = _reason(entitlement)
+            return _Word(_ended_message(entitlement), changed, sequence, reason)
         case _State.LENT:
             message = _("You have lent this. It opens again when it comes back to you.")
             return _Word(message, changed, sequence, "lent")
@@ -71,6 +70,8 @@ def _word_on(licence: Licence, now: dt.datetime) -> _Word:
         ended = entitlement.expires_at or changed
         message = _over_message(entitlement)
         return _Word(message, max(changed, min(ended, now)), sequence + 1, "expired", "expired")
+    if entitlement.state == _State.SUSPENDED:
+        return _Word(_disputed(), changed, sequence)
     return _Word(_("This licence is valid."), changed, sequence)
 
 
@@ -88,6 +89,13 @@ def _surrendered_message(entitlement: Entitlement) -> str:
     return _(
         "This device has given its licence back, as you lend this or pass it on. If that is "
         "cancelled, or the loan is over, it opens here again: run “geobuk sync” then."
+    )
+
+
+def _disputed() -> str:
+    return _(
+        "The bank is asking about the payment for this. It goes on opening here; nothing new is "
+        "issued until the bank has decided."
     )
 
 
@@ -138,13 +146,51 @@ def _device_sequence(device: Device) -> int:
     return milliseconds(device.removed_at or device.registered_at)
 
 
-def _revoked_message(entitlement: Entitlement, at: dt.datetime) -> str:
+def _reason(entitlement: Entitlement) -> str:
+    """Section 7.3 of docs/format-v1.md: how the money went."""
+    ended = ending(entitlement.events.order_by("id"))
+    return _REASONS.get(ended.kind, "refund") if ended is not None else "refund"
+
+
+def _ended_message(entitlement: Entitlement) -> str:
+    """Why the money took it from its holder, and since when; "" where it did not."""
+    ended = ending(entitlement.events.order_by("id"))
+    if ended is None:
+        return ""
+    date = {"date": formats.date_format(ended.at, "DATE_FORMAT")}
     if entitlement.parent_id is not None:
+        return _heirs_message(ended.kind) % date
+    match ended.kind:
+        case _Event.DISPUTE_LOST:
+            message = _(
+                "The bank took back the money for this on %(date)s, so it does not open any "
+                "more. Buy it again to open it."
+            )
+        case _Event.PAYMENT_FAILED:
+            message = _(
+                "The payment for this failed on %(date)s, so it does not open any more. "
+                "Buy it again to open it."
+            )
+        case _Event.WITHDRAWN:
+            message = _(
+                "You withdrew from this purchase on %(date)s, so it does not open any more. "
+                "Buy it again to open it."
+            )
+        case _:
+            message = _(
+                "This purchase was refunded on %(date)s, so it does not open any more. "
+                "Buy it again to open it."
+            )
+    return message % date
+
+
+def _heirs_message(kind: str) -> str:
+    if kind in (_Event.DISPUTE_LOST, _Event.PAYMENT_FAILED):
         return _(
-            "The money for this went back on %(date)s to whoever had bought it, so it does not "
-            "open any more."
-        ) % {"date": formats.date_format(at, "DATE_FORMAT")}
+            "The payment of whoever had bought this failed on %(date)s, so it does not open "
+            "any more."
+        )
     return _(
-        "This purchase was refunded on %(date)s, so it does not open any more. "
-        "Buy it again to open it."
-    ) % {"date": formats.date_format(at, "DATE_FORMAT")}
+        "The money for this went back on %(date)s to whoever had bought it, so it does not "
+        "open any more."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 from django.db.models import Q
 from django.utils import timezone
@@ -61,12 +62,14 @@ def state_of(entitlement: Entitlement, now: dt.datetime) -> str:
     return "expired" if active and is_over(entitlement, now) else str(entitlement.state)
 
 
-def living(now: dt.datetime | None = None) -> Q:
+def living(
+    now: dt.datetime | None = None, *, states: Iterable[str] = (Entitlement.State.ACTIVE,)
+) -> Q:
     """Entitlements that open something now, as a condition of a query.
 
-    It does not count plays: who has used them up may still serve the ciphertext.
+    `states`: others that count as well, for who asks about more than opening. It does not count plays: who has used them up may still serve the ciphertext.
     """
     now = now or timezone.now()
     in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
     begun = Q(start_by__isnull=True) | Q(start_by__gt=now) | Q(first_play_at__isnull=False)
-    return Q(state=Entitlement.State.ACTIVE) & in_time & begun
+    return Q(state__in=list(states)) & in_time & begun

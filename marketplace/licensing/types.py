@@ -8,12 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from marketplace.licensing.deliveries import Delivery
 from marketplace.licensing.models import Entitlement
 
-__all__ = ["Entitlement", "KindName", "LibraryFile", "Purchase", "StateName"]
+__all__ = ["Delivery", "EndName", "Entitlement", "KindName", "LibraryFile", "Purchase", "StateName"]
 
-StateName = Literal["active", "revoked", "lent", "transferred", "returned", "expired"]
-KindName = Literal["purchase", "rental", "subscription", "loan", "gift", "transfer"]
+StateName = Literal[
+    "active",
+    "given",
+    "suspended",
+    "revoked",
+    "charged_back",
+    "lent",
+    "transferred",
+    "returned",
+    "expired",
+]
+KindName = Literal["purchase", "rental", "subscription", "loan", "gift", "transfer", "present"]
+# How the money for it went; "" where it did not.
+EndName = Literal["", "refunded", "withdrawn", "payment_failed", "dispute_lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,7 @@ class Purchase:
     files: tuple[LibraryFile, ...]
     purchased_at: dt.datetime
     revoked_at: dt.datetime | None
+    ended_by: EndName = ""
 
     @property
     def received(self) -> bool:

@@ -17,7 +17,8 @@ from marketplace.messaging import services as messaging
 __all__ = ["announce_version", "opened_versions", "opening", "versions_of"]
 
 _Kind = Entitlement.Kind
-_LASTING = (_Kind.PURCHASE, _Kind.GIFT, _Kind.TRANSFER)
+# A present opens nothing, but what it will open must be there when it is claimed.
+_LASTING = (_Kind.PURCHASE, _Kind.GIFT, _Kind.TRANSFER, _Kind.PRESENT)
 _LATER = Q(kind__in=_LASTING, package__version__lte=F("listing__versions__number"))
 _OUT = Q(listing__versions__published_at__isnull=False)
 

@@ -21,20 +21,23 @@ if TYPE_CHECKING:
 __all__ = ["library", "status", "sync"]
 
 
+_WHY = {"refund": "refunded", "chargeback": "not paid", "unpaid": "not paid"}
 _GONE = {"expired": "over", "lent": "lent", "transferred": "passed on", "returned": "given back"}
 
 
 def _where(seat: Seat, item: LibraryItem) -> str:
     if not item.active:
         return _GONE.get(item.state) or _why_revoked(seat, item)
+    if item.suspended:
+        return "here" if seat.here(item.package) else "payment questioned"
     return "here" if seat.here(item.package) else "not here yet"
 
 
 def _why_revoked(seat: Seat, item: LibraryItem) -> str:
     """As the shop's page calls it, where its last signed word gives the reason."""
     word = seat.papers(item.package).status()
-    refunded = word is not None and not word.open and word.reason == "refund"
-    return "refunded" if refunded else "withdrawn"
+    reason = word.reason if word is not None and not word.open else ""
+    return _WHY.get(reason, "withdrawn")
 
 
 def _terms(seat: Seat, item: LibraryItem | None) -> Remaining | None:

@@ -1,0 +1,40 @@
+"""What of an order reached a device: for whoever has to prove that it was delivered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from marketplace.licensing.models import Entitlement, Licence
+
+__all__ = ["Delivery", "deliveries_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A licence of a device: since when the shop knows the device, and when it got it."""
+
+    device: str
+    registered_at: dt.datetime
+    issued_at: dt.datetime
+
+
+def deliveries_of(order_id: uuid.UUID) -> list[Delivery]:
+    """Each licence that was issued on the order, or on what was passed on of it, in time.
+
+    A licence says that a device can open the content, not that it did: what is played
+    stays on the device.
+    """
+    found = list(Entitlement.objects.filter(order_id=order_id))
+    for entitlement in found:
+        found += entitlement.children.order_by("pk")
+    licences = Licence.objects.filter(entitlement__in=found).select_related("device")
+    return [
+        Delivery(
+            device=licence.device.name,
+            registered_at=licence.device.first_registered_at,
+            issued_at=licence.issued_at,
+        )
+        for licence in licences.order_by("issued_at", "pk")
+    ]
