@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 
 from django.db import transaction
 
+from marketplace.checkout import crediting, discounting
 from marketplace.checkout.mails import mail_receipt, mail_refund, mail_restored
 from marketplace.licensing import services as licensing
 from marketplace.licensing.types import Entitlement
@@ -18,35 +20,62 @@ from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
 from marketplace.orders.types import Bill, Order
 
-__all__ = ["expire", "fulfil", "opened", "partly_refunded", "pay", "refunded", "reinstated"]
+__all__ = [
+    "arrived",
+    "expire",
+    "fulfil",
+    "opened",
+    "partly_refunded",
+    "pay",
+    "refunded",
+    "reinstated",
+]
 
 logger = logging.getLogger(__name__)
 _State = Order.State
 
 
 def opened(bill: Bill, *, now: dt.datetime) -> None:
-    """A bill was made: what it counts on is set aside for it."""
+    """A bill was made: what it counts on is set aside for it.
+
+    Raises CodeNotUsableError, TermsChangedError; then there is no bill.
+    """
+    discounting.reserve(bill, now=now)
+    crediting.hold(bill, now=now)
+
+
+def arrived(bill: Bill, begun: Sequence[Order], *, now: dt.datetime) -> None:
+    """The bill is paid, and this may be the first that its orders hear of it."""
+    if all(order.state in (_State.PENDING, _State.EXPIRED) for order in begun):
+        crediting.hold_again(bill, now=now)
 
 
 @transaction.atomic
 def pay(bill: Bill, *, now: dt.datetime) -> None:
     """All of the bill is paid, without Stripe."""
-    for order in orders.lock_bill(bill.pk):
+    begun = orders.lock_bill(bill.pk)
+    arrived(bill, begun, now=now)
+    for order in begun:
         if orders.mark_paid(order_id=order.pk, now=now):
             fulfil(order_queries.order_by_id(order.pk), now=now)
 
 
 def fulfil(order: Order, *, now: dt.datetime) -> None:
     """An order was paid, this moment: give what it is for, and send the receipt."""
+    discounting.use(order.bill, now=now)
     _grant(order, now=now)
     mail_receipt(order)
 
 
 @transaction.atomic
-def expire(bill: Bill) -> None:
+def expire(bill: Bill, *, now: dt.datetime) -> None:
     """The bill will not be paid: what was set aside for it is free again."""
-    for order in orders.lock_bill(bill.pk):
+    begun = orders.lock_bill(bill.pk)
+    for order in begun:
         orders.mark_expired(order_id=order.pk)
+    if all(order.state in (_State.PENDING, _State.EXPIRED) for order in begun):
+        discounting.release(bill, now=now)
+        crediting.release(bill, now=now)
 
 
 def partly_refunded(order: Order, *, total_minor: int, now: dt.datetime) -> None:

@@ -16,6 +16,7 @@ from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import ListingNotFoundError
 from marketplace.catalog.types import Listing
+from marketplace.checkout import crediting, discounting
 from marketplace.checkout.errors import SeveralCurrenciesError, WithdrawnError
 from marketplace.checkout.types import Quote, Wish
 from marketplace.core.money import Money
@@ -55,7 +56,7 @@ def quote(
 ) -> Quote:
     """What `wishes` cost `buyer` now. Wishes are at least one, and no two for the same thing.
 
-    Raises ListingNotFoundError, WithdrawnError, SeveralCurrenciesError.
+    Raises ListingNotFoundError, WithdrawnError, SeveralCurrenciesError, CodeNotUsableError.
     """
     lines = [_line(wish, listing_to_buy(wish, buyer), now=now) for wish in wishes]
     currencies = {line.price.currency for line in lines}
@@ -63,7 +64,10 @@ def quote(
         raise SeveralCurrenciesError(
             _("These are sold in different currencies, so each currency is paid on its own.")
         )
-    return Quote(lines=lines, currency=currencies.pop(), code=code)
+    lines, applied = discounting.discounted(lines, code=code, buyer=buyer, now=now)
+    if use_credit:
+        lines = crediting.credited(lines, buyer=buyer)
+    return Quote(lines=lines, currency=currencies.pop(), code=applied)
 
 
 def _line(wish: Wish, listing: Listing, *, now: dt.datetime) -> Line:

@@ -57,7 +57,7 @@ def close_bill(bill: Bill, *, now: dt.datetime) -> Bill:
     """End the bill's hosted page. It may turn out to be paid: then its orders are, too."""
     payments.close_payment(bill_id=bill.pk, now=now)
     if payment_queries.outcome_of(bill.pk) is None:
-        consequences.expire(bill)
+        consequences.expire(bill, now=now)
         return order_queries.bill_by_id(bill.pk)
     return settle_bill(bill_id=bill.pk, now=now)
 
@@ -77,9 +77,10 @@ def _apply(bill_id: uuid.UUID, *, now: dt.datetime) -> list[Order]:
         case _Payment.SUCCEEDED | _Payment.REFUNDED:
             assert outcome is not None
             _check_price(begun, outcome)
+            consequences.arrived(begun[0].bill, begun, now=now)
             return [order for order in begun if not _follow(order, outcome, now=now)]
         case _Payment.FAILED | _Payment.EXPIRED:
-            consequences.expire(begun[0].bill)
+            consequences.expire(begun[0].bill, now=now)
     return []
 
 

@@ -71,7 +71,7 @@ def start_checkout(
         except PaymentClosedError:
             continue  # it ended in this moment; the next round finds out how
         except PaymentRefusedError:
-            consequences.expire(bill)
+            consequences.expire(bill, now=now)
             raise
     raise TermsChangedError(_("This listing is changing right now. Try again in a moment."))
 

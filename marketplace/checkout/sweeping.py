@@ -57,7 +57,7 @@ def reconcile(*, now: dt.datetime) -> Reconciled:
         failures += not _done(partial(settle_bill, bill_id=bill_id, now=now))
     for bill_id in order_queries.stale_bills(before=now - ABANDONED):
         if payment_queries.outcome_of(bill_id) is None:
-            consequences.expire(order_queries.bill_by_id(bill_id))
+            consequences.expire(order_queries.bill_by_id(bill_id), now=now)
     return Reconciled(bills=len(waiting), events=len(events), failures=failures)
 
 
