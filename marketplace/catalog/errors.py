@@ -7,13 +7,18 @@
     - TagNotFoundError
     - CoverNotFoundError
     - VersionNotFoundError
+    - BundleNotFoundError    no such bundle, not on sale, or not yours
+    - SaleNotFoundError
   + ConflictError
     - ListingNotReadyError   the listing's status does not allow this now
+    - BundleNotReadyError    the bundle's status, or that of what is in it
+    - SoldOutError           no copy of the edition is left
   + NotAllowedError
     - NotASellerError
   + InvalidError
     - PriceError             core's: no price that can be charged and leaves something
     - TagError
+    - PricingError           how a listing, a sale or a bundle is priced; `field` says where
     - TermsError             what is sold does not fit together; `field` says where
     - CoverError             no picture that we can show
 """
@@ -24,6 +29,8 @@ from marketplace.core.errors import ConflictError, InvalidError, NotAllowedError
 from marketplace.core.fees import PriceError
 
 __all__ = [
+    "BundleNotFoundError",
+    "BundleNotReadyError",
     "CategoryNotFoundError",
     "CoverError",
     "CoverNotFoundError",
@@ -31,6 +38,9 @@ __all__ = [
     "ListingNotReadyError",
     "NotASellerError",
     "PriceError",
+    "PricingError",
+    "SaleNotFoundError",
+    "SoldOutError",
     "TagError",
     "TagNotFoundError",
     "TermsError",
@@ -58,8 +68,24 @@ class VersionNotFoundError(NotFoundError):
     code = "version_not_found"
 
 
+class BundleNotFoundError(NotFoundError):
+    code = "bundle_not_found"
+
+
+class SaleNotFoundError(NotFoundError):
+    code = "sale_not_found"
+
+
 class ListingNotReadyError(ConflictError):
     code = "listing_not_ready"
+
+
+class BundleNotReadyError(ConflictError):
+    code = "bundle_not_ready"
+
+
+class SoldOutError(ConflictError):
+    code = "sold_out"
 
 
 class NotASellerError(NotAllowedError):
@@ -68,6 +94,14 @@ class NotASellerError(NotAllowedError):
 
 class TagError(InvalidError):
     code = "invalid_tag"
+
+
+class PricingError(InvalidError):
+    code = "invalid_pricing"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class TermsError(InvalidError):

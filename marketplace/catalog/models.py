@@ -186,6 +186,11 @@ class Listing(models.Model):
         return self.rental_hours is not None
 
     @property
+    def is_leased(self) -> bool:
+        """Whether it opens for a time only, and devices ask for leases."""
+        return self.is_rental or self.is_subscription
+
+    @property
     def cover_url(self) -> str:
         """Where the large cover is served, or "" where there is none."""
         return str(self.cover.url) if self.cover else ""

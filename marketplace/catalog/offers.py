@@ -26,12 +26,20 @@ class Promise:
 
 def promises(listing: Listing) -> tuple[Promise, ...]:
     """What buyers of the listing may do, and what not."""
-    kind = _of_a_purchase(listing) if listing.rental_hours is None else _of_a_rental(listing)
+    if listing.is_subscription:
+        kind = _of_a_subscription(listing)
+    elif listing.is_rental:
+        kind = _of_a_rental(listing)
+    else:
+        kind = _of_a_purchase(listing)
     return (*kind, *_passing_on(listing))
 
 
 def withdrawal(*, rental: bool) -> str:
-    """How long a device may keep what was taken back, as after a refund, at the worst."""
+    """How long a device may keep what was taken back, as after a refund, at the worst.
+
+    `rental`: what opens with leases, a subscription too.
+    """
     if not rental:
         return _(
             "After a refund, or when a device is removed from the account, it ends on each device"
@@ -90,15 +98,17 @@ def _of_a_rental(listing: Listing) -> Iterator[Promise]:
             )
             % {"plays": listing.plays}
         )
-    hours = _hours(settings.LEASE_DURATION)
-    yield Promise(
-        ngettext(
-            "Your device needs internet at least every %(hours)d hour.",
-            "Your device needs internet at least every %(hours)d hours.",
-            hours,
-        )
-        % {"hours": hours}
-    )
+    yield _needs_internet()
+    yield _plays_only()
+
+
+def _of_a_subscription(listing: Listing) -> Iterator[Promise]:
+    if listing.interval == Listing.Interval.YEAR:
+        yield Promise(_("It opens for as long as you subscribe, paid in advance for each year."))
+    else:
+        yield Promise(_("It opens for as long as you subscribe, paid in advance for each month."))
+    yield Promise(_("End it whenever you like: it opens until the end of what is paid."))
+    yield _needs_internet()
     yield _plays_only()
 
 
@@ -121,6 +131,18 @@ def _passing_on(listing: Listing) -> Iterator[Promise]:
                 "that runs does so by itself."
             )
         )
+
+
+def _needs_internet() -> Promise:
+    hours = _hours(settings.LEASE_DURATION)
+    return Promise(
+        ngettext(
+            "Your device needs internet at least every %(hours)d hour.",
+            "Your device needs internet at least every %(hours)d hours.",
+            hours,
+        )
+        % {"hours": hours}
+    )
 
 
 def _plays_only() -> Promise:

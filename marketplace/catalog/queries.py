@@ -9,6 +9,16 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
 from marketplace.accounts.types import User
+from marketplace.catalog.bundles import (
+    bundle_for_view,
+    bundle_offer,
+    bundles_of,
+    bundles_on_sale,
+    bundles_with,
+    can_be_bundled,
+    own_bundle,
+)
+from marketplace.catalog.editions import copies_left, copy_of
 from marketplace.catalog.errors import (
     CategoryNotFoundError,
     ListingNotFoundError,
@@ -16,7 +26,9 @@ from marketplace.catalog.errors import (
 )
 from marketplace.catalog.models import Category, Listing, Tag
 from marketplace.catalog.offers import promises, withdrawal
+from marketplace.catalog.price_changes import terms_of_pricing
 from marketplace.catalog.pricing import accept_price, current_sale, price_now
+from marketplace.catalog.sales import sales_of, zones
 from marketplace.catalog.terms import rights_of
 from marketplace.catalog.versions import (
     own_version,
@@ -28,25 +40,37 @@ from marketplace.core.text import search_form
 
 __all__ = [
     "accept_price",
+    "bundle_for_view",
+    "bundle_offer",
+    "bundles_of",
+    "bundles_on_sale",
+    "bundles_with",
+    "can_be_bundled",
     "categories",
     "category",
+    "copies_left",
+    "copy_of",
     "current_sale",
     "listing_by_id",
     "listing_for_view",
     "listings_of",
     "on_sale",
+    "own_bundle",
     "own_listing",
     "own_version",
     "preparing",
     "price_now",
     "promises",
     "rights_of",
+    "sales_of",
     "search",
     "tag",
+    "terms_of_pricing",
     "version_by_id",
     "versions_in_the_making",
     "versions_of",
     "withdrawal",
+    "zones",
 ]
 
 MAX_WORDS = 8

@@ -12,7 +12,14 @@ from django.utils.translation import gettext as _
 
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import User
+from marketplace.catalog.bundles import (
+    create_bundle,
+    publish_bundle,
+    update_bundle,
+    withdraw_bundle,
+)
 from marketplace.catalog.covers import delete_cover, render_cover, store_cover
+from marketplace.catalog.editions import return_copy, take_copy
 from marketplace.catalog.errors import (
     ListingNotReadyError,
     NotASellerError,
@@ -20,6 +27,8 @@ from marketplace.catalog.errors import (
 )
 from marketplace.catalog.locking import lock, lock_own
 from marketplace.catalog.models import Listing, Tag
+from marketplace.catalog.price_changes import apply_pricing, check_pricing
+from marketplace.catalog.sales import end_sale, plan_sale
 from marketplace.catalog.terms import LIMITS, check_terms, set_terms
 from marketplace.catalog.types import ListingDetails
 from marketplace.catalog.versions import (
@@ -40,19 +49,28 @@ __all__ = [
     "back_to_draft",
     "begin_version",
     "check_price",
+    "check_pricing",
     "check_terms",
+    "create_bundle",
     "create_listing",
     "drop_version",
+    "end_sale",
+    "plan_sale",
+    "publish_bundle",
     "publish_version",
     "put_on_sale",
     "render_cover",
     "resume_sale",
+    "return_copy",
     "set_notes",
     "set_preparing",
     "set_terms",
     "split_tags",
     "tag_slug",
+    "take_copy",
+    "update_bundle",
     "update_listing",
+    "withdraw_bundle",
     "withdraw_listing",
 ]
 
@@ -65,11 +83,10 @@ _Status = Listing.Status
 def create_listing(*, seller: User, details: ListingDetails) -> Listing:
     """A new draft of `seller`, with an empty package draft to collect files in.
 
-    Raises NotASellerError, PriceError or TagError; then nothing is kept.
+    Raises NotASellerError, PriceError, PricingError or TagError; then nothing is kept.
     """
     if accounts.seller_of(seller) is None:
         raise NotASellerError(_("Open your shop first: it takes a name and a country."))
-    check_price(details.price)
     listing = Listing(seller=seller, draft=packaging.create_draft(owner=seller))
     return _save_details(listing, details)
 
@@ -78,9 +95,8 @@ def create_listing(*, seller: User, details: ListingDetails) -> Listing:
 def update_listing(*, listing_id: uuid.UUID, seller: User, details: ListingDetails) -> Listing:
     """Change what a listing says. Its package stays, and so does its status.
 
-    Raises ListingNotFoundError (also where it is another's), PriceError or TagError.
+    Raises ListingNotFoundError (also where it is another's), PriceError, PricingError or TagError.
     """
-    check_price(details.price)
     return _save_details(lock_own(listing_id, seller=seller), details)
 
 
@@ -183,8 +199,7 @@ def _save_details(listing: Listing, details: ListingDetails) -> Listing:
     listing.title = clean_line(details.title)
     listing.description = clean_text(details.description).strip()
     listing.category = details.category
-    listing.price_minor = details.price.minor
-    listing.currency = details.price.currency
+    apply_pricing(listing, details.price, details.pricing)
     if details.cover is not None:
         listing.cover = store_cover(details.cover)
     elif details.remove_cover:

@@ -46,6 +46,8 @@ def set_terms(*, listing_id: uuid.UUID, seller: User, terms: SaleTerms) -> Listi
     listing = lock_own(listing_id, seller=seller)
     if listing.status != Listing.Status.DRAFT:
         raise ListingNotReadyError(_("What buyers may do is fixed once sealing has begun."))
+    if listing.is_subscription:
+        _check_subscription(terms)
     names = [*LIMITS, "may_save", "transferable", "giftable"]
     for name in names:
         setattr(listing, name, getattr(terms, name))
@@ -71,6 +73,19 @@ def check_terms(terms: SaleTerms) -> None:
         raise TermsError("lend_days", _("What is rented cannot be lent."))
     if terms.transferable:
         raise TermsError("transferable", _("What is rented cannot be passed on once opened."))
+
+
+def _check_subscription(terms: SaleTerms) -> None:
+    if terms.rental_hours is not None:
+        raise TermsError("rental_hours", _("A subscription is no rental."))
+    if terms.may_save:
+        raise TermsError("may_save", _("What is subscribed to cannot be saved."))
+    if terms.lend_days is not None:
+        raise TermsError("lend_days", _("What is subscribed to cannot be lent."))
+    if terms.transferable:
+        raise TermsError("transferable", _("What is subscribed to cannot be passed on."))
+    if terms.giftable:
+        raise TermsError("giftable", _("What is subscribed to cannot be given away."))
 
 
 def rights_of(listing: Listing) -> dict[str, Any]:

@@ -1,11 +1,27 @@
 from __future__ import annotations
 
+import datetime as dt
+import uuid
 from dataclasses import dataclass
 
-from marketplace.catalog.models import Category, Listing, ListingVersion
+from marketplace.catalog.models import Bundle, Category, Listing, ListingVersion, SalePeriod
 from marketplace.core.money import Money
 
-__all__ = ["Category", "Cover", "Listing", "ListingDetails", "ListingVersion", "SaleTerms"]
+__all__ = [
+    "Bundle",
+    "BundleDetails",
+    "BundleLine",
+    "BundleOffer",
+    "Category",
+    "Cover",
+    "Listing",
+    "ListingDetails",
+    "ListingVersion",
+    "PriceTerms",
+    "SalePeriod",
+    "SaleTerms",
+    "SaleWish",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +32,27 @@ class Cover:
     small: bytes
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriceTerms:
+    """How a listing is priced, beside its price.
+
+    `pricing`: fixed, open (buyers choose, from the price on; `suggested` is what their form
+    begins with) or subscription (the price is paid each `interval`: month or year). `copies`:
+    how many are sold at most, None for any number.
+    """
+
+    pricing: str = "fixed"
+    suggested: Money | None = None
+    interval: str = ""
+    copies: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ListingDetails:
     """What a seller says of a listing, checked by ListingForm (or by whoever builds it).
 
-    `cover` None keeps the present one, unless `remove_cover` is set.
+    `cover` None keeps the present one, unless `remove_cover` is set. `pricing` None keeps how
+    the listing is priced; a new one has one price.
     """
 
     title: str
@@ -30,6 +62,7 @@ class ListingDetails:
     tags: tuple[str, ...] = ()
     cover: Cover | None = None
     remove_cover: bool = False
+    pricing: PriceTerms | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,3 +78,59 @@ class SaleTerms:
     lend_days: int | None = None
     transferable: bool = False
     giftable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaleWish:
+    """A sale period as its seller typed it: both ends as the clocks in `zone` (IANA) show them."""
+
+    price: Money
+    starts: dt.datetime
+    ends: dt.datetime
+    zone: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BundleDetails:
+    """What a seller says of a bundle; `listing_ids` in the order that buyers see."""
+
+    title: str
+    description: str
+    price: Money
+    listing_ids: tuple[uuid.UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BundleLine:
+    """One listing of a bundle for one buyer: its share of the price, and whether they get it.
+
+    `price` is 0 for what they own already and for what cannot be bought now.
+    """
+
+    listing: Listing
+    price: Money
+    owned: bool
+    available: bool
+
+    @property
+    def is_bought(self) -> bool:
+        return self.available and not self.owned
+
+
+@dataclass(frozen=True, slots=True)
+class BundleOffer:
+    """A bundle for one buyer: the lines, and what is to be paid for those that are bought.
+
+    `apart` is what these cost one by one, `taken_off` how much less than the bundle's price is
+    asked because the rest is owned or not to be had.
+    """
+
+    bundle: Bundle
+    lines: tuple[BundleLine, ...]
+    price: Money
+    apart: Money
+    taken_off: Money
+
+    @property
+    def bought(self) -> tuple[BundleLine, ...]:
+        return tuple(line for line in self.lines if line.is_bought)

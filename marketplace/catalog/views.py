@@ -85,7 +85,7 @@ def listing(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         "files": files,
         "plays": [file["plays"] for file in files],
         "promises": promises(shown),
-        "withdrawal": withdrawal(rental=shown.is_rental),
+        "withdrawal": withdrawal(rental=shown.is_leased),
         "is_own": shown.seller_id == request.user.pk,
     }
     return render(request, "catalog/listing.html", context)
