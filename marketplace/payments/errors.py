@@ -9,6 +9,7 @@
       . AccountRefusedError      Stripe opens no account for this seller, or has closed it
       . TransferRefusedError     to a seller's account, or back from it
       . PayoutRefusedError
+      . SubscriptionEndedError   it is over at Stripe, so nothing of it can be changed
       . EvidenceRefusedError     Stripe does not take a file or an answer in a dispute
     - PaymentMismatchError       Stripe's object is not about the amount that we asked for
     - PaymentClosedError         the order's payment is over; it takes a new order
@@ -18,9 +19,11 @@
     - DisputeClosedError         the bank takes no answer any more
   + NotFoundError
     - PaymentNotFoundError
+    - SubscriptionNotFoundError
     - PayoutNotFoundError        no such payout, or batch of them
     - DisputeNotFoundError
   + InvalidError
+    - BankDetailsError           a field cannot be right; `field` names it
     - EvidenceInvalidError       a text too long, a file of a kind that no bank reads
     - WebhookSignatureError      not from Stripe, too old, or changed on the way
 """
@@ -31,12 +34,13 @@ from marketplace.core.errors import ConflictError, InvalidError, NotFoundError
 
 __all__ = [
     "AccountRefusedError",
+    "BankDetailsError",
     "BatchPaidError",
-    "NotPaidByStripeError",
     "DisputeClosedError",
     "DisputeNotFoundError",
     "EvidenceInvalidError",
     "EvidenceRefusedError",
+    "NotPaidByStripeError",
     "NothingToRefundError",
     "PaymentClosedError",
     "PaymentMismatchError",
@@ -47,6 +51,8 @@ __all__ = [
     "PayoutRefusedError",
     "RefundRefusedError",
     "SessionNotOpenError",
+    "SubscriptionEndedError",
+    "SubscriptionNotFoundError",
     "TransferRefusedError",
     "WebhookSignatureError",
 ]
@@ -88,6 +94,10 @@ class PayoutRefusedError(PaymentRefusedError):
     code = "payout_refused"
 
 
+class SubscriptionEndedError(PaymentRefusedError):
+    code = "subscription_ended"
+
+
 class PaymentMismatchError(ConflictError):
     code = "payment_mismatch"
 
@@ -116,6 +126,10 @@ class PayoutNotFoundError(NotFoundError):
     code = "payout_not_found"
 
 
+class SubscriptionNotFoundError(NotFoundError):
+    code = "subscription_not_found"
+
+
 class PaymentNotFoundError(NotFoundError):
     code = "payment_not_found"
 
@@ -126,6 +140,16 @@ class DisputeNotFoundError(NotFoundError):
 
 class EvidenceInvalidError(InvalidError):
     code = "evidence_invalid"
+
+
+class BankDetailsError(InvalidError):
+    """A field of the bank details cannot be right; `field` names it."""
+
+    code = "bad_bank_details"
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class WebhookSignatureError(InvalidError):

@@ -19,6 +19,7 @@ from marketplace.payments.errors import (
     WebhookSignatureError,
 )
 from marketplace.payments.stripe_client import API_VERSION, client, our_errors
+from marketplace.payments.tax_fields import INCLUSIVE, buyer_of, tax_params
 from marketplace.payments.types import (
     ChargeSnapshot,
     EventNotice,
@@ -56,31 +57,34 @@ def create_session(
     Raises PaymentsUnavailableError, PaymentRefusedError.
     """
     reference = str(payment_id)
+    lines = [
+        {
+            "quantity": 1,
+            "price_data": {
+                "currency": item.amount.currency.lower(),
+                "unit_amount": item.amount.minor,
+                "tax_behavior": INCLUSIVE,
+                "product_data": {"name": item.title},
+            },
+        }
+        for item in items
+    ]
+    params: Any = {
+        "mode": "payment",
+        "client_reference_id": reference,
+        "customer_email": email,
+        "line_items": lines,
+        "metadata": {"payment": reference},
+        "payment_intent_data": {"metadata": {"payment": reference}},
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+        "expires_at": int(expires_at.timestamp()),
+        "expand": [_CHARGE],
+        **tax_params(),
+    }
     with our_errors():
         session = client().v1.checkout.sessions.create(
-            {
-                "mode": "payment",
-                "client_reference_id": reference,
-                "customer_email": email,
-                "line_items": [
-                    {
-                        "quantity": 1,
-                        "price_data": {
-                            "currency": item.amount.currency.lower(),
-                            "unit_amount": item.amount.minor,
-                            "product_data": {"name": item.title},
-                        },
-                    }
-                    for item in items
-                ],
-                "metadata": {"payment": reference},
-                "payment_intent_data": {"metadata": {"payment": reference}},
-                "success_url": success_url,
-                "cancel_url": cancel_url,
-                "expires_at": int(expires_at.timestamp()),
-                "expand": [_CHARGE],
-            },
-            {"idempotency_key": f"payment-{reference}"},
+            params, {"idempotency_key": f"payment-{reference}"}
         )
     return _session(session)
 
@@ -155,8 +159,11 @@ def read_event(*, payload: bytes, signature: str) -> EventNotice:
 def _notice(event: dict[str, Any]) -> EventNotice:
     data = event.get("data") or {}
     about: dict[str, Any] = data.get("object") or {}
-    named = about.get("object") in ("checkout.session", "payment_intent")
+    named = about.get("object") in ("checkout.session", "payment_intent", "subscription")
     object_id = about.get("id") if named else about.get("payment_intent")
+    if about.get("object") == "invoice":
+        parent = about.get("parent") or {}
+        object_id = (parent.get("subscription_details") or {}).get("subscription")
     event_id, kind = event.get("id"), event.get("type")
     if not isinstance(event_id, str) or not isinstance(kind, str):
         raise WebhookSignatureError("The body is signed, but it is no event.")
@@ -167,6 +174,7 @@ def _session(session: stripe.checkout.Session) -> SessionSnapshot:
     intent = session.payment_intent
     assert not isinstance(intent, str), "the intent is expanded in every call"
     totals = session.total_details
+    country, tax_id = buyer_of(session.customer_details)
     return SessionSnapshot(
         id=session.id,
         status=session.status or "",
@@ -179,6 +187,8 @@ def _session(session: stripe.checkout.Session) -> SessionSnapshot:
         intent_status=intent.status if intent else None,
         charge=_charge(intent.latest_charge) if intent else None,
         tax_minor=totals.amount_tax if totals else 0,
+        buyer_country=country,
+        buyer_tax_id=tax_id,
     )
 
 

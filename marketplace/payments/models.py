@@ -5,8 +5,19 @@ import uuid
 from django.db import models
 
 from marketplace.payments.dispute_models import Answer, Dispute, EvidenceFile, Movement
+from marketplace.payments.subscription_models import Subscription, SubscriptionInvoice
 
-__all__ = ["Answer", "Dispute", "EvidenceFile", "Movement", "Payment", "Refund", "StripeEvent"]
+__all__ = [
+    "Answer",
+    "Dispute",
+    "EvidenceFile",
+    "Movement",
+    "Payment",
+    "Refund",
+    "StripeEvent",
+    "Subscription",
+    "SubscriptionInvoice",
+]
 
 
 class Payment(models.Model):
@@ -38,6 +49,12 @@ class Payment(models.Model):
         null=True, blank=True, help_text="What Stripe kept; empty until it says so."
     )
     tax_minor = models.PositiveBigIntegerField(default=0, help_text="Included in the amount.")
+    buyer_country = models.CharField(
+        max_length=2, blank=True, help_text="As told on Stripe's page."
+    )
+    buyer_tax_id = models.CharField(
+        max_length=60, blank=True, help_text="VAT or GST number of a business, as told there."
+    )
     destination = models.CharField(
         max_length=120, blank=True, help_text="The seller's account at Stripe, if it is paid there."
     )

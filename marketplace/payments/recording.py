@@ -19,7 +19,7 @@ from marketplace.payments.states import (
 )
 from marketplace.payments.types import ChargeSnapshot, RefundSnapshot, SessionSnapshot
 
-__all__ = ["record", "record_refund"]
+__all__ = ["record", "record_intent", "record_refund"]
 
 
 def record(
@@ -49,8 +49,24 @@ def record(
         payment.payment_intent_id = session.intent_id or payment.payment_intent_id
         payment.state = merge_payment(payment.state, reported_payment(session))
         payment.tax_minor = session.tax_minor
+        payment.buyer_country = session.buyer_country or payment.buyer_country
+        payment.buyer_tax_id = session.buyer_tax_id or payment.buyer_tax_id
         _record_charge(payment, session.charge)
         for refund in refunds or []:
+            record_refund(payment, refund)
+        payment.state = with_refunds(payment.state, payment.amount_minor, payment.refunds.all())
+        payment.save()
+    return payment
+
+
+def record_intent(
+    payment_id: uuid.UUID, charge: ChargeSnapshot | None, refunds: list[RefundSnapshot]
+) -> Payment:
+    """Merge what Stripe says of a payment that no hosted page of its own took."""
+    with transaction.atomic():
+        payment = lock_payment(payment_id)
+        _record_charge(payment, charge)
+        for refund in refunds:
             record_refund(payment, refund)
         payment.state = with_refunds(payment.state, payment.amount_minor, payment.refunds.all())
         payment.save()

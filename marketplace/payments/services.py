@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace.payments import gateway
+from marketplace.payments import gateway, gateway_billing
 from marketplace.payments.answering import (
     add_evidence_file,
     hand_in_answer,
@@ -44,9 +44,20 @@ from marketplace.payments.events import (
 )
 from marketplace.payments.locks import lock_payment
 from marketplace.payments.models import Payment
-from marketplace.payments.recording import record
+from marketplace.payments.recording import record, record_intent
 from marketplace.payments.refunds import Share, refund_payment, resume_refund
 from marketplace.payments.states import merge_payment
+from marketplace.payments.subscriptions import (
+    carry_out_wish,
+    close_subscription_page,
+    lock_invoice,
+    pay_page,
+    refresh_subscription,
+    start_subscription,
+    subscription_of_event,
+    take_payment,
+    wish_for,
+)
 from marketplace.payments.types import Item, RefundSnapshot, SessionSnapshot
 
 __all__ = [
@@ -54,7 +65,9 @@ __all__ = [
     "Share",
     "add_evidence_file",
     "bill_of_event",
+    "carry_out_wish",
     "close_payment",
+    "close_subscription_page",
     "discover_disputes",
     "event",
     "event_failed",
@@ -62,17 +75,24 @@ __all__ = [
     "follow_stage",
     "hand_in_answer",
     "lock_dispute",
+    "lock_invoice",
     "may_answer",
     "pay_by_credit",
+    "pay_page",
     "receive_event",
     "refresh_disputes",
     "refresh_payment",
+    "refresh_subscription",
     "refund_payment",
     "remove_evidence_file",
     "resume_refund",
     "save_answer",
     "stage_of",
     "start_payment",
+    "start_subscription",
+    "subscription_of_event",
+    "take_payment",
+    "wish_for",
 ]
 
 SESSION_LIFETIME = dt.timedelta(hours=1)  # Stripe takes 30 minutes to 24 hours
@@ -152,6 +172,12 @@ def refresh_payment(*, bill_id: uuid.UUID, now: dt.datetime) -> None:
     """
     payment = Payment.objects.filter(bill_id=bill_id).first()
     if payment is None or payment.amount_minor == 0:
+        return
+    if payment.session_id is None and payment.payment_intent_id:
+        # The invoice of a subscription was paid by a card that is kept.
+        intent = payment.payment_intent_id
+        charge = gateway_billing.charge_of_intent(intent)
+        record_intent(payment.pk, charge, gateway.list_refunds(intent))
         return
     if payment.session_id is None:
         # Stripe never told us a page, so nobody has seen one.

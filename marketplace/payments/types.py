@@ -86,6 +86,8 @@ class SessionSnapshot:
     intent_status: str | None
     charge: ChargeSnapshot | None = None
     tax_minor: int = 0
+    buyer_country: str = ""
+    buyer_tax_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,8 @@ class RefundSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class EventNotice:
-    """What we take from an event: that something happened to a session or an intent."""
+    """What we take from an event: that something happened to a session, intent or subscription."""
 
     id: str
     type: str
-    object_id: str  # cs_… or pi_…; empty where the event is about neither
+    object_id: str  # cs_…, pi_… or sub_…; empty where the event is about none of them

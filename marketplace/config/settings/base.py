@@ -243,6 +243,14 @@ DEFAULT_FROM_EMAIL = os.environ.get("GEOBUK_MAIL_FROM", "Geobuk <no-reply@geobuk
 
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
+# Stripe Tax: reckons the tax in each price by the buyer's country, and asks businesses for
+# their number. It must be set up at Stripe first.
+STRIPE_TAX = os.environ.get("GEOBUK_STRIPE_TAX", "") == "1"
+# How long a subscription goes on opening while its renewal is not paid yet.
+SUBSCRIPTION_GRACE = dt.timedelta(hours=int(os.environ.get("GEOBUK_SUBSCRIPTION_GRACE_HOURS", "72")))
+if SUBSCRIPTION_GRACE.total_seconds() < 7200:
+    # Stripe itself lets an hour pass between the end of a period and the charge of the next.
+    raise ImproperlyConfigured("GEOBUK_SUBSCRIPTION_GRACE_HOURS is at least 2")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")  # empty: Stripe's own
 
 # The tracker's address as the seeders see it.

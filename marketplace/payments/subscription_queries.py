@@ -1,0 +1,78 @@
+"""Reading subscriptions, for the flows above. Whose they are, they check."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+
+from django.db.models import Q
+
+from marketplace.payments.subscription_models import Subscription, SubscriptionInvoice
+
+__all__ = [
+    "invoice_of_order",
+    "renewing",
+    "subscription_by_id",
+    "subscription_of_order",
+    "subscriptions_of_orders",
+    "undelivered_invoices",
+    "unsettled_subscriptions",
+]
+
+_State = Subscription.State
+_Invoice = SubscriptionInvoice.State
+RUNNING = (_State.ACTIVE, _State.PAST_DUE)
+
+
+def subscription_by_id(subscription_id: uuid.UUID) -> Subscription:
+    """For the shop's own work: no person's request may come here."""
+    return Subscription.objects.get(pk=subscription_id)
+
+
+def subscription_of_order(order_id: uuid.UUID) -> Subscription | None:
+    """The subscription that an order began, or a period of which it paid."""
+    begun = Subscription.objects.filter(order_id=order_id).first()
+    if begun is not None:
+        return begun
+    invoice = invoice_of_order(order_id)
+    return None if invoice is None else invoice.subscription
+
+
+def subscriptions_of_orders(order_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Subscription]:
+    """The subscriptions that these orders began, with their invoices, by order."""
+    rows = Subscription.objects.filter(order_id__in=list(order_ids)).prefetch_related("invoices")
+    return {row.order_id: row for row in rows}
+
+
+def invoice_of_order(order_id: uuid.UUID) -> SubscriptionInvoice | None:
+    """The invoice of the period that an order paid."""
+    rows = SubscriptionInvoice.objects.select_related("subscription")
+    return rows.filter(order_id=order_id).first()
+
+
+def undelivered_invoices(subscription_id: uuid.UUID) -> list[SubscriptionInvoice]:
+    """Paid invoices that have no order yet, the earliest period first."""
+    rows = SubscriptionInvoice.objects.filter(
+        subscription_id=subscription_id, state=_Invoice.PAID, order_id=None
+    )
+    return list(rows.order_by("period_start", "created_at"))
+
+
+def renewing(*, now: dt.datetime, ahead: dt.timedelta) -> list[uuid.UUID]:
+    """Running subscriptions whose period ends within `ahead`, and that are to go on."""
+    rows = Subscription.objects.filter(
+        state__in=RUNNING, cancel_at_period_end=False, period_end__lte=now + ahead
+    )
+    return list(rows.values_list("pk", flat=True))
+
+
+def unsettled_subscriptions(*, now: dt.datetime) -> list[uuid.UUID]:
+    """Those of which Stripe may know more than we do, or has to be told something."""
+    waiting = Q(state__in=[_State.STARTING, _State.OPEN])
+    due = Q(state__in=RUNNING, period_end__lte=now) | Q(state=_State.PAST_DUE)
+    wished = Q(stripe_id__isnull=False) & ~Q(wish="")
+    undelivered = Q(invoices__state=_Invoice.PAID, invoices__order_id=None)
+    owed = Q(invoices__state__in=[_Invoice.DRAFT, _Invoice.OPEN]) & ~Q(state=_State.ENDED)
+    rows = Subscription.objects.filter(waiting | due | wished | undelivered | owed)
+    return list(rows.order_by().distinct().values_list("pk", flat=True))
