@@ -14,10 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from marketplace.accounts.types import User
 from marketplace.checkout import services
 from marketplace.checkout.access import person
 from marketplace.checkout.errors import RefundNotPossibleError
 from marketplace.checkout.forms import RefundForm
+from marketplace.core.money import Money
 from marketplace.orders import queries as orders
 from marketplace.orders.types import Order
 from marketplace.payments import queries as payments
@@ -43,39 +45,49 @@ def sales(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def refund(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-    """Ask whether to give the money back; pressed, give it."""
+    """Ask whether to give the money back, all or a part; pressed, give it."""
     by = person(request)
-    form = RefundForm(request.POST if request.method == "POST" else None)
     alert, status = "", 200
-    if form.is_valid():
-        try:
-            order = services.refund_order(
-                order_id=order_id, by=by, reason=form.cleaned_data["reason"], now=timezone.now()
-            )
-        except RefundNotPossibleError as error:
-            messages.warning(request, str(error))
-            return redirect("checkout:sales")
-        except PaymentRefusedError as error:
-            alert, status = str(error), 409
-        except PaymentsUnavailableError as error:
-            alert, status = str(error), 503
-        else:
-            messages.success(request, _sentence(order))
-            return redirect("checkout:sales")
     try:
         order = services.order_to_refund(order_id, by)
+        left = Money(order.price_minor - order.refunded_minor, order.currency)
+        form = RefundForm(request.POST if request.method == "POST" else None, left=left)
+        if form.is_valid():
+            try:
+                return _refund(request, order, by, form)
+            except (PaymentRefusedError, RefundNotPossibleError) as error:
+                alert, status = str(error), 409
+            except PaymentsUnavailableError as error:
+                alert, status = str(error), 503
+            order = services.order_to_refund(order_id, by)
     except RefundNotPossibleError as error:
         messages.warning(request, str(error))
         return redirect("checkout:sales")
-    context = {
-        "order": order,
-        "outcome": payments.outcome_for(order_id, order.bill_id),
-        "form": form,
-    }
-    return render(request, "checkout/refund.html", context | {"alert": alert}, status=status)
+    outcome = payments.outcome_for(order_id, order.bill_id)
+    context = {"order": order, "outcome": outcome, "form": form, "left": left, "alert": alert}
+    return render(request, "checkout/refund.html", context, status=status)
 
 
-def _sentence(order: Order) -> str:
+def _refund(request: HttpRequest, order: Order, by: User, form: RefundForm) -> HttpResponse:
+    typed = form.cleaned_data
+    order = services.refund_order(
+        order_id=order.pk,
+        by=by,
+        reason=typed["reason"],
+        amount=typed["amount"],
+        key=typed["key"],
+        now=timezone.now(),
+    )
+    messages.success(request, _sentence(order, part=typed["amount"]))
+    return redirect("checkout:sales")
+
+
+def _sentence(order: Order, *, part: Money | None) -> str:
+    if part is not None and order.state != Order.State.REFUNDED:
+        return _("%(amount)s of %(number)s goes back to the buyer, who keeps what they bought.") % {
+            "number": order.number,
+            "amount": part.localised(),
+        }
     if order.state == Order.State.REFUNDED:
         text = _("%(number)s is refunded: %(amount)s went back, and the buyer's access has ended.")
     else:
