@@ -4,19 +4,33 @@ import uuid
 
 from django.db import models
 
+from marketplace.payments.connect_models import (
+    BankDetails,
+    ConnectedAccount,
+    Payout,
+    PayoutBatch,
+    Transfer,
+    TransferReversal,
+)
 from marketplace.payments.dispute_models import Answer, Dispute, EvidenceFile, Movement
 from marketplace.payments.subscription_models import Subscription, SubscriptionInvoice
 
 __all__ = [
     "Answer",
+    "BankDetails",
+    "ConnectedAccount",
     "Dispute",
     "EvidenceFile",
     "Movement",
     "Payment",
+    "Payout",
+    "PayoutBatch",
     "Refund",
     "StripeEvent",
     "Subscription",
     "SubscriptionInvoice",
+    "Transfer",
+    "TransferReversal",
 ]
 
 

@@ -8,32 +8,69 @@ from collections.abc import Iterable
 from django.db.models import Q, QuerySet
 
 from marketplace.core.money import Money
+from marketplace.payments.connecting import (
+    account_of,
+    bank_details_of,
+    is_paid_by_stripe,
+)
 from marketplace.payments.dispute_queries import (
     all_disputes,
+    answer_of,
     bills_in_dispute,
     blocks_refund,
     dispute_by_id,
     dispute_rate,
     disputes_of,
+    evidence_files_of,
     lagging_disputes,
 )
 from marketplace.payments.models import Payment, Refund, StripeEvent
+from marketplace.payments.payout_policy import split_balance, terms_for
+from marketplace.payments.payouts import (
+    batch_csv,
+    has_requested_payout,
+    open_payouts,
+    payout_batch,
+    payout_of,
+    payouts_of,
+)
+from marketplace.payments.transfers import (
+    orders_with_open_transfers,
+    sent_of_orders,
+    transfers_of,
+)
 from marketplace.payments.types import PaymentOutcome
 
 __all__ = [
+    "account_of",
     "all_disputes",
+    "answer_of",
+    "bank_details_of",
+    "batch_csv",
     "bills_in_dispute",
     "bills_with_payments",
     "blocks_refund",
     "dispute_by_id",
     "dispute_rate",
     "disputes_of",
+    "evidence_files_of",
+    "has_requested_payout",
+    "is_paid_by_stripe",
     "lagging_disputes",
+    "open_payouts",
     "open_refunds",
+    "orders_with_open_transfers",
     "outcome_for",
     "outcome_of",
     "outcomes_for",
+    "payout_batch",
+    "payout_of",
+    "payouts_of",
     "refunds_of",
+    "sent_of_orders",
+    "split_balance",
+    "terms_for",
+    "transfers_of",
     "unprocessed_events",
     "unsettled_bills",
 ]

@@ -23,6 +23,12 @@ from marketplace.payments.answering import (
     remove_evidence_file,
     save_answer,
 )
+from marketplace.payments.connecting import (
+    connect_seller,
+    onboarding_url,
+    refresh_account,
+    save_bank_details,
+)
 from marketplace.payments.disputes import (
     discover_disputes,
     follow_stage,
@@ -44,6 +50,14 @@ from marketplace.payments.events import (
 )
 from marketplace.payments.locks import lock_payment
 from marketplace.payments.models import Payment
+from marketplace.payments.payouts import (
+    add_to_batch,
+    mark_batch_paid,
+    refresh_payout,
+    request_payout,
+    return_bank_payout,
+    send_payout,
+)
 from marketplace.payments.recording import record, record_intent
 from marketplace.payments.refunds import Share, refund_payment, resume_refund
 from marketplace.payments.states import merge_payment
@@ -58,16 +72,26 @@ from marketplace.payments.subscriptions import (
     take_payment,
     wish_for,
 )
+from marketplace.payments.transfers import (
+    carry_out_transfers,
+    destination_of_charge,
+    plan_transfer,
+    record_destination,
+)
 from marketplace.payments.types import Item, RefundSnapshot, SessionSnapshot
 
 __all__ = [
     "SESSION_LIFETIME",
     "Share",
     "add_evidence_file",
+    "add_to_batch",
     "bill_of_event",
+    "carry_out_transfers",
     "carry_out_wish",
     "close_payment",
     "close_subscription_page",
+    "connect_seller",
+    "destination_of_charge",
     "discover_disputes",
     "event",
     "event_failed",
@@ -76,17 +100,27 @@ __all__ = [
     "hand_in_answer",
     "lock_dispute",
     "lock_invoice",
+    "mark_batch_paid",
     "may_answer",
+    "onboarding_url",
     "pay_by_credit",
     "pay_page",
+    "plan_transfer",
     "receive_event",
+    "record_destination",
+    "refresh_account",
     "refresh_disputes",
     "refresh_payment",
+    "refresh_payout",
     "refresh_subscription",
     "refund_payment",
     "remove_evidence_file",
+    "request_payout",
     "resume_refund",
+    "return_bank_payout",
     "save_answer",
+    "save_bank_details",
+    "send_payout",
     "stage_of",
     "start_payment",
     "start_subscription",

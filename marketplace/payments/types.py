@@ -6,6 +6,14 @@ import uuid
 from dataclasses import dataclass
 
 from marketplace.core.money import Money
+from marketplace.payments.connect_models import (
+    BankDetails,
+    ConnectedAccount,
+    Payout,
+    PayoutBatch,
+    Transfer,
+    TransferReversal,
+)
 from marketplace.payments.dispute_types import (
     Answer,
     Dispute,
@@ -15,23 +23,39 @@ from marketplace.payments.dispute_types import (
     Movement,
 )
 from marketplace.payments.models import Payment, Refund, StripeEvent
+from marketplace.payments.payout_policy import (
+    Earning,
+    Split,
+    Standing,
+    Terms,
+)
 
 __all__ = [
     "Answer",
+    "BankDetails",
     "ChargeSnapshot",
+    "ConnectedAccount",
     "Dispute",
     "DisputeRate",
     "DisputeSnapshot",
+    "Earning",
     "EventNotice",
     "EvidenceFile",
     "Item",
     "Movement",
     "Payment",
     "PaymentOutcome",
+    "Payout",
+    "PayoutBatch",
     "Refund",
     "RefundSnapshot",
     "SessionSnapshot",
+    "Split",
+    "Standing",
     "StripeEvent",
+    "Terms",
+    "Transfer",
+    "TransferReversal",
 ]
 
 
