@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("marketplace.handovers.urls")),
     path("", include("marketplace.api.urls")),
     path("", include("marketplace.checkout.urls")),
+    path("", include("marketplace.earnings.urls")),
     path("", include("marketplace.publishing.urls")),
 ]
 

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import BigIntegerField, Count, QuerySet, Sum, Window
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, TruncDate
 
 from marketplace.core.money import CURRENCIES, Money
+from marketplace.ledger import chart
 from marketplace.ledger.chart import KINDS, AccountKind, AccountName
 from marketplace.ledger.models import Account, Entry, Posting
-from marketplace.ledger.types import AccountTotal
+from marketplace.ledger.types import AccountTotal, EntryKind
 
 __all__ = [
     "balance",
     "balances_of",
     "booked",
+    "earned_since",
     "entry_of",
     "external_totals",
     "order_parts",
+    "owner_days",
     "owner_statement",
     "totals",
 ]
+
+_SALES = (EntryKind.CHARGE.value, EntryKind.RENEWAL.value)
 
 
 def balance(name: AccountName) -> Money:
@@ -61,6 +67,60 @@ def owner_statement(owner_id: uuid.UUID, kind: AccountKind, currency: str) -> Qu
         .order_by("-id")
     )
     return found
+
+
+def owner_days(
+    owner_id: uuid.UUID,
+    kind: AccountKind,
+    currency: str,
+    *,
+    since: dt.datetime,
+    entries: Iterable[EntryKind],
+) -> dict[dt.date, int]:
+    """What entries of some kinds brought an owner's account on each UTC day, in minor units."""
+    rows = (
+        Posting.objects.filter(
+            account__owner_id=owner_id,
+            account__kind=str(kind),
+            account__currency=currency,
+            entry__at__gte=since,
+            entry__kind__in=[str(entry) for entry in entries],
+        )
+        .order_by()
+        .values_list(TruncDate("entry__at", tzinfo=dt.UTC))
+        .annotate(total=Sum("amount_minor"))
+    )
+    return {day: KINDS[kind].sign * total for day, total in rows}
+
+
+def earned_since(
+    seller_id: uuid.UUID, currency: str, *, since: dt.datetime
+) -> list[tuple[dt.datetime, int]]:
+    """When each sale since then was made, and what its seller has left of it, in minor units.
+
+    What went back of an order is taken off its newest payments first.
+    """
+    postings = Posting.objects.filter(account__code=chart.seller(seller_id, currency).code)
+    recent = postings.filter(entry__kind__in=_SALES, entry__at__gte=since).values("order_id")
+    rows = postings.filter(order_id__in=recent).order_by("entry__at", "id")
+    sales: dict[uuid.UUID, list[tuple[dt.datetime, int]]] = defaultdict(list)
+    taken: dict[uuid.UUID, int] = defaultdict(int)
+    for order_id, at, kind, minor in rows.values_list(
+        "order_id", "entry__at", "entry__kind", "amount_minor"
+    ):
+        if kind in _SALES:
+            sales[order_id].append((at, -minor))
+        else:
+            taken[order_id] += minor
+    left = []
+    for order_id, payments in sales.items():
+        back = taken[order_id]
+        for at, minor in reversed(payments):
+            part = max(0, min(minor, back))
+            back -= part
+            if at >= since:
+                left.append((at, minor - part))
+    return sorted(left)
 
 
 def totals() -> list[AccountTotal]:

@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "marketplace.publishing",
     "marketplace.checkout",
     "marketplace.library",
+    "marketplace.earnings",
     "marketplace.operations",
     "marketplace.api",
 ]

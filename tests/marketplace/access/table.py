@@ -192,6 +192,24 @@ PAGES: dict[str, Row] = {
     "orders/<uuid:order_id>/": Row(
         path="/orders/{order}/", get=(302, 200, 404, 404, 404, 404), post=members(405)
     ),
+    "studio/earnings/": Row(path="/studio/earnings/", get=members(200), post=members(405)),
+    "studio/earnings/statement/": Row(
+        path="/studio/earnings/statement/", get=members(200), post=members(405)
+    ),
+    "studio/earnings/statement.csv": Row(
+        path="/studio/earnings/statement.csv", get=members(200), post=members(405)
+    ),
+    "studio/disputes/": Row(path="/studio/disputes/", get=members(200), post=members(405)),
+    "studio/disputes/<uuid:dispute_id>/": Row(
+        path="/studio/disputes/{dispute}/",
+        get=(302, 404, 404, 200, 404, 200),
+        post=(302, 404, 404, 302, 404, 302),
+    ),
+    "studio/disputes/<uuid:dispute_id>/files/": Row(
+        path="/studio/disputes/{dispute}/files/",
+        get=members(405),
+        post=(302, 404, 404, 422, 404, 422),
+    ),
     "studio/sales/": Row(path="/studio/sales/", get=members(200), post=members(405)),
     "studio/sales/<uuid:order_id>/refund/": Row(
         path="/studio/sales/{order}/refund/",

@@ -187,6 +187,32 @@ def test_totals_are_by_kind_and_currency() -> None:
 
 
 @pytest.mark.django_db
+def test_what_is_left_of_each_sale_since_a_day() -> None:
+    owed = chart.seller(ADA, "KRW")
+    orders = [uuid.uuid4() for _ in range(3)]
+
+    def book(kind: EntryKind, order: uuid.UUID, minor: int, days: int) -> None:
+        services.post(
+            kind=kind,
+            source=f"{kind}:{order}:{days}",
+            at=NOW - dt.timedelta(days=days),
+            lines=[Line(chart.clearing("KRW"), minor), Line(owed, -minor, order)],
+        )
+
+    book(EntryKind.CHARGE, orders[0], 1_000, 50)
+    book(EntryKind.CHARGE, orders[1], 2_000, 9)
+    book(EntryKind.REFUND, orders[1], -500, 8)
+    book(EntryKind.CHARGE, orders[2], 300, 40)
+    book(EntryKind.RENEWAL, orders[2], 300, 10)
+    book(EntryKind.REFUND, orders[2], -400, 5)
+
+    found = queries.earned_since(ADA, "KRW", since=NOW - dt.timedelta(days=30))
+
+    days = [((NOW - at).days, minor) for at, minor in found]
+    assert days == [(10, 0), (9, 1_500)]
+
+
+@pytest.mark.django_db
 def test_checking_names_what_got_past_the_services() -> None:
     grant(500)
     entry = Entry.objects.create(kind="charge", source="by hand", at=NOW)

@@ -1,0 +1,116 @@
+"""A seller's statement: the lines of their account as a person reads them.
+
+Page and file are made of the same lines, so their figures cannot differ.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from marketplace.accounts.types import User
+from marketplace.core.money import CURRENCIES, Money
+from marketplace.earnings.words import words_for
+from marketplace.ledger import queries as ledger
+from marketplace.ledger.types import AccountKind, Posting
+from marketplace.orders import queries as orders
+from marketplace.orders.types import Order
+
+__all__ = ["StatementLine", "currency_of", "lines_of", "postings_of", "to_csv"]
+
+_FORMULA = ("=", "+", "-", "@")
+_BATCH = 500  # lines whose orders are read at once
+_BOM = "\ufeff"  # without it Excel takes UTF-8 for something else
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One line: when, what, how much (negative: taken), and what was there afterwards."""
+
+    at: dt.datetime
+    words: str
+    order: Order | None
+    amount: Money
+    balance: Money
+
+
+def currency_of(seller: User, asked: str) -> str:
+    """The currency of a statement: the one asked for, or the first that the seller has."""
+    have = [money.currency for money in ledger.balances_of(seller.pk, AccountKind.SELLER)]
+    if asked in CURRENCIES:
+        return asked
+    return have[0] if have else next(iter(CURRENCIES))
+
+
+def postings_of(seller: User, currency: str) -> QuerySet[Posting]:
+    """What the lines are made of, the newest first; pages are cut from it."""
+    return ledger.owner_statement(seller.pk, AccountKind.SELLER, currency)
+
+
+def lines_of(postings: Iterable[Posting]) -> list[StatementLine]:
+    """The postings (of one page, say) in words."""
+    rows = list(postings)
+    known = orders.orders_by_id({row.order_id for row in rows if row.order_id})
+    return [_line(row, known) for row in rows]
+
+
+def to_csv(seller: User, currency: str) -> str:
+    """The whole statement as a file for a spreadsheet: UTF-8 with BOM, dates and amounts plain."""
+    out = io.StringIO()
+    out.write(_BOM)
+    writer = csv.writer(out)
+    writer.writerow(
+        [_("Date (UTC)"), _("What"), _("Order"), _("Amount"), _("Balance"), _("Currency")]
+    )
+    for line in _all_lines(seller, currency):
+        number = line.order.number if line.order else ""
+        writer.writerow(
+            [
+                line.at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                _harmless(line.words),
+                _harmless(number),
+                line.amount.plain,
+                line.balance.plain,
+                currency,
+            ]
+        )
+    return out.getvalue()
+
+
+def _all_lines(seller: User, currency: str) -> Iterator[StatementLine]:
+    batch: list[Posting] = []
+    for posting in postings_of(seller, currency).iterator(chunk_size=_BATCH):
+        batch.append(posting)
+        if len(batch) == _BATCH:
+            yield from lines_of(batch)
+            batch = []
+    yield from lines_of(batch)
+
+
+def _line(posting: Posting, known: dict[uuid.UUID, Order]) -> StatementLine:
+    order = known.get(posting.order_id) if posting.order_id else None
+    currency = posting.account.currency
+    words = words_for(
+        posting.entry.kind, title=order.title if order else "", memo=posting.entry.memo
+    )
+    return StatementLine(
+        at=posting.entry.at,
+        words=words,
+        order=order,
+        # What the shop owes stands in the books as a credit, which is negative there.
+        amount=Money(-posting.amount_minor, currency),
+        balance=Money(-posting.balance_after, currency),  # type: ignore[attr-defined]  # annotated
+    )
+
+
+def _harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula, whatever a title begins with."""
+    risky = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if risky else text
