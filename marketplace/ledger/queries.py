@@ -15,6 +15,12 @@ from marketplace.core.money import CURRENCIES, Money
 from marketplace.ledger import chart
 from marketplace.ledger.chart import KINDS, AccountKind, AccountName
 from marketplace.ledger.models import Account, Entry, Posting
+from marketplace.ledger.selling import (
+    first_sale,
+    owed_by_order,
+    sellers_with_balance,
+    sold_since,
+)
 from marketplace.ledger.types import AccountTotal, EntryKind
 
 __all__ = [
@@ -24,9 +30,13 @@ __all__ = [
     "earned_since",
     "entry_of",
     "external_totals",
+    "first_sale",
     "order_parts",
+    "owed_by_order",
     "owner_days",
     "owner_statement",
+    "sellers_with_balance",
+    "sold_since",
     "totals",
 ]
 

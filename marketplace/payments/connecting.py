@@ -33,6 +33,7 @@ _COUNTRIES = frozenset(
      "RO", "SE", "SI", "SK"}
 )  # fmt: skip
 _State = ConnectedAccount.State
+_LONGEST = 100  # characters of a name
 _NUMBER = re.compile(r"[A-Z0-9]{6,34}")
 
 
@@ -139,12 +140,12 @@ def save_bank_details(
     """Keep where a seller is paid by bank transfer. Raises BankDetailsError with a sentence."""
     holder, bank = clean_line(holder), clean_line(bank)
     digits = re.sub(r"[\s-]", "", number).upper()
-    if not 0 < len(holder) <= 100:
+    if not 0 < len(holder) <= _LONGEST:
         raise BankDetailsError(
             _("Write the name that the account is under, in at most 100 characters."),
             field="holder",
         )
-    if not 0 < len(bank) <= 100:
+    if not 0 < len(bank) <= _LONGEST:
         raise BankDetailsError(
             _("Write the name of the bank, in at most 100 characters."), field="bank"
         )

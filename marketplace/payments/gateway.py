@@ -22,6 +22,7 @@ from marketplace.payments.stripe_client import API_VERSION, client, our_errors
 from marketplace.payments.tax_fields import INCLUSIVE, buyer_of, tax_params
 from marketplace.payments.types import (
     ChargeSnapshot,
+    Destination,
     EventNotice,
     Item,
     RefundSnapshot,
@@ -51,10 +52,11 @@ def create_session(
     success_url: str,
     cancel_url: str,
     expires_at: dt.datetime,
+    destination: Destination | None = None,
 ) -> SessionSnapshot:
     """Open the hosted page for one payment; asked again, the same page.
 
-    Raises PaymentsUnavailableError, PaymentRefusedError.
+    With a `destination` its money goes on to that account, less the fee. Raises PaymentsUnavailableError, PaymentRefusedError.
     """
     reference = str(payment_id)
     lines = [
@@ -75,7 +77,7 @@ def create_session(
         "customer_email": email,
         "line_items": lines,
         "metadata": {"payment": reference},
-        "payment_intent_data": {"metadata": {"payment": reference}},
+        "payment_intent_data": {"metadata": {"payment": reference}, **_sent_on(destination)},
         "success_url": success_url,
         "cancel_url": cancel_url,
         "expires_at": int(expires_at.timestamp()),
@@ -87,6 +89,16 @@ def create_session(
             params, {"idempotency_key": f"payment-{reference}"}
         )
     return _session(session)
+
+
+def _sent_on(destination: Destination | None) -> dict[str, Any]:
+    """A destination charge: the platform stays the merchant (no on_behalf_of)."""
+    if destination is None:
+        return {}
+    return {
+        "application_fee_amount": destination.fee_minor,
+        "transfer_data": {"destination": destination.account_id},
+    }
 
 
 def retrieve_session(session_id: str) -> SessionSnapshot:

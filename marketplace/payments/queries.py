@@ -63,6 +63,7 @@ __all__ = [
     "outcome_for",
     "outcome_of",
     "outcomes_for",
+    "payment_of",
     "payout_batch",
     "payout_of",
     "payouts_of",
@@ -77,6 +78,11 @@ __all__ = [
 
 _OPEN = [Payment.State.STARTING, Payment.State.OPEN, Payment.State.PROCESSING]
 _UNDER_WAY = [Refund.State.REQUESTED, Refund.State.PENDING]
+
+
+def payment_of(bill_id: uuid.UUID) -> Payment | None:
+    """A bill's payment as it was last recorded."""
+    return Payment.objects.filter(bill_id=bill_id).first()
 
 
 def outcome_of(bill_id: uuid.UUID) -> PaymentOutcome | None:

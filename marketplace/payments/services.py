@@ -78,7 +78,7 @@ from marketplace.payments.transfers import (
     plan_transfer,
     record_destination,
 )
-from marketplace.payments.types import Item, RefundSnapshot, SessionSnapshot
+from marketplace.payments.types import Destination, Item, RefundSnapshot, SessionSnapshot
 
 __all__ = [
     "SESSION_LIFETIME",
@@ -133,7 +133,7 @@ SESSION_LIFETIME = dt.timedelta(hours=1)  # Stripe takes 30 minutes to 24 hours
 _State = Payment.State
 
 
-def start_payment(
+def start_payment(  # noqa: PLR0913  what the page says, where it leads, where its money goes
     *,
     bill_id: uuid.UUID,
     items: Sequence[Item],
@@ -142,6 +142,7 @@ def start_payment(
     success_url: str,
     cancel_url: str,
     now: dt.datetime,
+    destination: Destination | None = None,
 ) -> Payment:
     """The hosted page on which the bill is paid; asked again, the same page.
 
@@ -158,6 +159,8 @@ def start_payment(
             "amount_minor": sum(item.amount.minor for item in items),
             "currency": items[0].amount.currency,
             "expires_at": now + SESSION_LIFETIME,
+            "destination": destination.account_id if destination else "",
+            "application_fee_minor": destination.fee_minor if destination else 0,
         },
     )
     if payment.state == _State.OPEN:
@@ -172,6 +175,11 @@ def start_payment(
             success_url=success_url,
             cancel_url=cancel_url,
             expires_at=payment.expires_at,
+            destination=(
+                Destination(payment.destination, payment.application_fee_minor)
+                if payment.destination
+                else None
+            ),
         )
     except PaymentRefusedError:
         _end(payment.pk, _State.FAILED)

@@ -35,6 +35,7 @@ __all__ = [
     "BankDetails",
     "ChargeSnapshot",
     "ConnectedAccount",
+    "Destination",
     "Dispute",
     "DisputeRate",
     "DisputeSnapshot",
@@ -57,6 +58,14 @@ __all__ = [
     "Transfer",
     "TransferReversal",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The seller's account that a payment goes to directly, and what the platform keeps."""
+
+    account_id: str
+    fee_minor: int
 
 
 @dataclass(frozen=True, slots=True)
