@@ -6,6 +6,7 @@
     - WithdrawnError         the listing was taken off sale after the buyer began
     - StillProcessingError   an earlier payment for the same thing is under way
     - RefundNotPossibleError nothing was paid, or it went back already
+    - TooManyCodesError      too many discount codes that nobody made
   + InvalidError
     - SeveralCurrenciesError one payment is in one currency
 """
@@ -19,6 +20,7 @@ __all__ = [
     "SeveralCurrenciesError",
     "StillProcessingError",
     "TermsChangedError",
+    "TooManyCodesError",
     "WithdrawnError",
 ]
 
@@ -33,6 +35,10 @@ class WithdrawnError(ConflictError):
 
 class StillProcessingError(ConflictError):
     code = "still_processing"
+
+
+class TooManyCodesError(ConflictError):
+    code = "too_many_codes"
 
 
 class SeveralCurrenciesError(InvalidError):

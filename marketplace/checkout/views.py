@@ -21,11 +21,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace.accounts.types import User
 from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
-from marketplace.checkout import services
+from marketplace.checkout import services, sums
 from marketplace.checkout.access import person
-from marketplace.checkout.errors import TermsChangedError
+from marketplace.checkout.errors import TermsChangedError, TooManyCodesError
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import MarketplaceError
+from marketplace.discounts.errors import CodeNotUsableError
 from marketplace.licensing import queries as licensing
 from marketplace.orders import queries as orders
 from marketplace.orders.errors import AlreadyOwnedError, OwnListingError
@@ -58,16 +59,26 @@ def buy(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
 
 
 def _start(request: HttpRequest, buyer: User, listing_id: uuid.UUID) -> HttpResponse:
+    extras = sums.extras_of(request.POST)
+    if "apply" in request.POST:
+        return redirect(request.path + extras.query)
     try:
+        if extras.code:
+            sums.check_tries(buyer)
         started = services.start_checkout(
             buyer=buyer,
             wishes=[Wish(listing_id=listing_id, seen=request.POST.get("seen", ""))],
+            code=extras.code,
+            use_credit=extras.use_credit,
             site=f"{request.scheme}://{request.get_host()}",
             language=get_language() or "en",
             now=timezone.now(),
         )
     except AlreadyOwnedError:
         return _owned(request)
+    except (CodeNotUsableError, TooManyCodesError):
+        listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
+        return _buy_page(request, buyer, listing, status=409)  # the sum says why
     except (TermsChangedError, OwnListingError) as error:
         listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
         return _buy_page(request, buyer, listing, alert=str(error), status=409)
@@ -97,6 +108,12 @@ def _buy_page(
         "changed": begun and not is_own and orders.terms_of(begun) != orders.terms_of(listing),
         "is_own": is_own,
         "alert": alert,
+        "sum": sums.sum_up(
+            buyer=buyer,
+            wishes=[Wish(listing_id=listing.pk)],
+            extras=sums.extras_of(request.POST or request.GET),
+            now=timezone.now(),
+        ),
     }
     return render(request, "checkout/buy.html", context, status=status)
 
