@@ -18,15 +18,22 @@ __all__ = [
     "device",
     "device_allowance",
     "grant_waiting",
+    "person_at",
     "operators",
     "seller",
     "seller_of",
+    "user_by_id",
 ]
 
 
 def seller_of(user: User) -> Seller | None:
     """The selling side of `user`, or None where they have not become a seller."""
     return Seller.objects.filter(user_id=user.pk).first()
+
+
+def user_by_id(user_id: uuid.UUID) -> User:
+    """Any user, for the shop's own work: no person's request may come here."""
+    return User.objects.get(pk=user_id)
 
 
 def operators() -> QuerySet[User]:
@@ -40,6 +47,11 @@ def seller(slug: str) -> Seller:
         return Seller.objects.get(slug=slug)
     except Seller.DoesNotExist:
         raise SellerNotFoundError(slug) from None
+
+
+def person_at(address: str) -> User | None:
+    """Whose account has this address, whatever the case of its letters; for operators alone."""
+    return User.objects.filter(email__iexact=address.strip()).first()
 
 
 def active_devices(user: User) -> QuerySet[Device]:

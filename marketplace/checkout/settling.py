@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace.checkout import consequences
+from marketplace.checkout import consequences, distributing
 from marketplace.core.money import Money
 from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
@@ -43,6 +43,7 @@ def settle_bill(*, bill_id: uuid.UUID, now: dt.datetime) -> Bill:
     payments.refresh_payment(bill_id=bill_id, now=now)
     for order in _apply(bill_id, now=now):
         _give_back(order, now=now)
+    distributing.distribute_quietly(bill_id)
     return order_queries.bill_by_id(bill_id)
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
-from marketplace.checkout import consequences
+from marketplace.checkout import consequences, distributing
 from marketplace.checkout.errors import (
     StillProcessingError,
     TermsChangedError,
@@ -70,8 +70,10 @@ def start_checkout(
             return Started(bill, _pay_url(bill, site, now=now))
         except PaymentClosedError:
             continue  # it ended in this moment; the next round finds out how
-        except PaymentRefusedError:
+        except PaymentRefusedError as error:
             consequences.expire(bill, now=now)
+            if distributing.was_about_destination(error, bill):
+                continue  # the seller's account takes no money by now; the platform's does
             raise
     raise TermsChangedError(_("This listing is changing right now. Try again in a moment."))
 
@@ -209,6 +211,7 @@ def _pay_url(bill: Bill, site: str, *, now: dt.datetime) -> str:
         success_url=site + _page_of(bill, one),
         cancel_url=site + back,
         now=now,
+        destination=distributing.destination_for(bill),
     )
     return payment.checkout_url
 

@@ -11,6 +11,8 @@ from typing import Any
 from django.db import DatabaseError
 
 from marketplace.checkout import consequences
+from marketplace.checkout.distributing import account_changed, resume_transfers
+from marketplace.checkout.paying_out import payout_changed, resume_payouts
 from marketplace.checkout.settling import settle_bill
 from marketplace.checkout.types import Reconciled
 from marketplace.core.errors import MarketplaceError
@@ -38,6 +40,10 @@ def handle_event(*, event_id: str, now: dt.datetime) -> None:
         bill_id = payments.bill_of_event(event)
         if bill_id is not None:
             settle_bill(bill_id=bill_id, now=now)
+        elif event.type == "account.updated":
+            account_changed(event.object_id)
+        elif event.type.startswith("payout."):
+            payout_changed(event.object_id, now=now)
     except (MarketplaceError, DatabaseError) as error:
         payments.event_failed(event_id, f"{type(error).__name__}: {error}")
         raise
@@ -58,6 +64,7 @@ def reconcile(*, now: dt.datetime) -> Reconciled:
     for bill_id in order_queries.stale_bills(before=now - ABANDONED):
         if payment_queries.outcome_of(bill_id) is None:
             consequences.expire(order_queries.bill_by_id(bill_id), now=now)
+    failures += resume_transfers(since=now - ABANDONED) + resume_payouts(now=now)
     return Reconciled(bills=len(waiting), events=len(events), failures=failures)
 
 

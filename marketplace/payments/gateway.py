@@ -168,10 +168,13 @@ def read_event(*, payload: bytes, signature: str) -> EventNotice:
     return _notice(event.to_dict())
 
 
+_NAMED = frozenset({"account", "checkout.session", "payment_intent", "payout", "subscription"})
+
+
 def _notice(event: dict[str, Any]) -> EventNotice:
     data = event.get("data") or {}
     about: dict[str, Any] = data.get("object") or {}
-    named = about.get("object") in ("checkout.session", "payment_intent", "subscription")
+    named = about.get("object") in _NAMED
     object_id = about.get("id") if named else about.get("payment_intent")
     if about.get("object") == "invoice":
         parent = about.get("parent") or {}
