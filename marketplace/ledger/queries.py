@@ -26,6 +26,7 @@ from marketplace.ledger.types import AccountTotal, EntryKind
 __all__ = [
     "balance",
     "balances_of",
+    "counterparts",
     "booked",
     "earned_since",
     "entry_of",
@@ -173,6 +174,14 @@ def order_parts(
     for order_id, kind, total in rows:
         parts[order_id][AccountKind(kind)] = KINDS[kind].sign * total
     return parts
+
+
+def counterparts(entry_ids: Collection[int], kind: AccountKind) -> dict[int, uuid.UUID]:
+    """Of each entry, whom its account of a kind is about; entries without one are left out."""
+    rows = Posting.objects.filter(
+        entry_id__in=entry_ids, account__kind=str(kind), account__owner_id__isnull=False
+    )
+    return dict(rows.order_by().values_list("entry_id", "account__owner_id"))
 
 
 def external_totals(kinds: Iterable[AccountKind]) -> dict[tuple[str, str], int]:

@@ -27,6 +27,7 @@ __all__ = [
     "order_for_sale",
     "order_of",
     "orders_by_id",
+    "orders_of_bills",
     "sales_of",
     "stale_bills",
     "terms_of",
@@ -57,6 +58,14 @@ def order_by_id(order_id: uuid.UUID) -> Order:
 def orders_by_id(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Order]:
     """Several orders, for the shop's own work: no person's request may name them."""
     return {order.pk: order for order in _with_all().filter(pk__in=order_ids)}
+
+
+def orders_of_bills(bill_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Order]]:
+    """The orders of several bills, by bill, for the shop's own work."""
+    found: dict[uuid.UUID, list[Order]] = {}
+    for order in _with_all().filter(bill_id__in=bill_ids).order_by("created_at", "pk"):
+        found.setdefault(order.bill_id, []).append(order)
+    return found
 
 
 def bill_of(buyer: User, bill_id: uuid.UUID) -> Bill:

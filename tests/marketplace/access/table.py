@@ -221,6 +221,7 @@ PAGES: dict[str, Row] = {
     "studio/new/": Row(
         path="/studio/new/", get=(302, 302, 302, 200, 200, 302), post=(302, 302, 302, 200, 200, 302)
     ),
+    "credit/": Row(path="/credit/", get=members(200), post=members(405)),
     "studio/codes/": Row(
         path="/studio/codes/", get=(302, 302, 302, 200, 200, 302), post=all_of(405)
     ),
