@@ -68,7 +68,7 @@ def library_of(user: User) -> list[Purchase]:
 
 
 def owns(user: User, listing_id: uuid.UUID) -> bool:
-    """Whether `user` has bought the listing and may open it."""
+    """Whether `user` has bought the listing and may open it, be it disputed."""
     return bool(_living_of(user, listing_id))
 
 
@@ -79,7 +79,9 @@ def owns_for_good(user: User, listing_id: uuid.UUID) -> bool:
 
 def _living_of(user: User, listing_id: uuid.UUID) -> list[Entitlement]:
     now = timezone.now()
-    rows = Entitlement.objects.filter(living(now), user_id=user.pk, listing_id=listing_id)
+    # What a bank asks about is bought all the same, and not to be bought again by mistake.
+    own = living(now, states=(_State.ACTIVE, _State.SUSPENDED))
+    rows = Entitlement.objects.filter(own, user_id=user.pk, listing_id=listing_id)
     return [entitlement for entitlement in rows if not is_over(entitlement, now)]
 
 

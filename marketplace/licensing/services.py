@@ -27,6 +27,7 @@ from marketplace.licensing.issuing import licence_for
 from marketplace.licensing.leases import LeaseRequest, lease_for
 from marketplace.licensing.presents import claim, give
 from marketplace.licensing.proving import audit_proofs
+from marketplace.licensing.renewing import bridge, subscribe
 from marketplace.licensing.reversing import (
     charge_back,
     fail_late,
@@ -45,6 +46,7 @@ __all__ = [
     "LeaseRequest",
     "announce_version",
     "audit_proofs",
+    "bridge",
     "change",
     "charge_back",
     "claim",
@@ -75,6 +77,7 @@ __all__ = [
     "signed_device_status",
     "signed_status",
     "state_of",
+    "subscribe",
     "surrender",
     "suspend",
     "was_opened",
