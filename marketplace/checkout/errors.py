@@ -5,7 +5,10 @@
     - TermsChangedError      the listing was changed after the buyer saw it
     - WithdrawnError         the listing was taken off sale after the buyer began
     - StillProcessingError   an earlier payment for the same thing is under way
+    - AlreadySubscribedError the buyer has it already; `order_id` began it, if it still runs
+    - SubscriptionOnlyError  what is subscribed to is not bought, and in no cart
     - RefundNotPossibleError nothing was paid, or it went back already
+    - NotYoursToAnswerError  a dispute of several sellers' sales: the operator answers
     - TooManyCodesError      too many discount codes that nobody made
   + InvalidError
     - SeveralCurrenciesError one payment is in one currency
@@ -13,12 +16,19 @@
 
 from __future__ import annotations
 
+import uuid
+
+from django.utils.translation import gettext as _
+
 from marketplace.core.errors import ConflictError, InvalidError
 
 __all__ = [
+    "AlreadySubscribedError",
+    "NotYoursToAnswerError",
     "RefundNotPossibleError",
     "SeveralCurrenciesError",
     "StillProcessingError",
+    "SubscriptionOnlyError",
     "TermsChangedError",
     "TooManyCodesError",
     "WithdrawnError",
@@ -37,6 +47,18 @@ class StillProcessingError(ConflictError):
     code = "still_processing"
 
 
+class AlreadySubscribedError(ConflictError):
+    code = "already_subscribed"
+
+    def __init__(self, order_id: uuid.UUID | None) -> None:
+        super().__init__(_("You subscribe to this already. Nothing was charged."))
+        self.order_id = order_id
+
+
+class SubscriptionOnlyError(ConflictError):
+    code = "subscription_only"
+
+
 class TooManyCodesError(ConflictError):
     code = "too_many_codes"
 
@@ -47,3 +69,7 @@ class SeveralCurrenciesError(InvalidError):
 
 class RefundNotPossibleError(ConflictError):
     code = "refund_not_possible"
+
+
+class NotYoursToAnswerError(ConflictError):
+    code = "not_yours_to_answer"

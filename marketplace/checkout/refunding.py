@@ -13,6 +13,7 @@ from marketplace.checkout.settling import settle_order, share_of
 from marketplace.core.money import Money
 from marketplace.orders import queries as order_queries
 from marketplace.orders.types import Order
+from marketplace.payments import queries as payment_queries
 from marketplace.payments import services as payments
 from marketplace.payments.errors import NothingToRefundError
 
@@ -36,6 +37,13 @@ def order_to_refund(order_id: uuid.UUID, by: User) -> Order:
     if order.state != Order.State.PAID:
         raise RefundNotPossibleError(
             _("This order was not paid, so there is nothing to give back.")
+        )
+    if payment_queries.blocks_refund(order.bill_id) is not None:
+        raise RefundNotPossibleError(
+            _(
+                "The buyer’s bank has this money already: the payment is disputed. Answer the"
+                " dispute, or accept it; a refund besides would pay twice."
+            )
         )
     if order.price_minor == 0:
         raise RefundNotPossibleError(_("This was free, so there is nothing to give back."))

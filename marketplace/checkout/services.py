@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from marketplace.checkout.dispute_access import case_for, case_to_answer, disputes_for, facts_of
+from marketplace.checkout.disputing import follow_disputes, sweep_disputes
 from marketplace.checkout.quoting import listing_to_buy, quote, terms_now
 from marketplace.checkout.refunding import order_to_refund, refund_order
 from marketplace.checkout.settling import settle_bill, settle_order
@@ -9,6 +11,11 @@ from marketplace.checkout.starting import start_checkout
 from marketplace.checkout.sweeping import handle_event, reconcile
 
 __all__ = [
+    "case_for",
+    "case_to_answer",
+    "disputes_for",
+    "facts_of",
+    "follow_disputes",
     "handle_event",
     "listing_to_buy",
     "order_to_refund",
@@ -18,5 +25,6 @@ __all__ = [
     "settle_bill",
     "settle_order",
     "start_checkout",
+    "sweep_disputes",
     "terms_now",
 ]

@@ -11,9 +11,15 @@ from typing import Any
 from django.db import DatabaseError
 
 from marketplace.checkout import consequences
-from marketplace.checkout.distributing import account_changed, resume_transfers
+from marketplace.checkout.disputing import follow_disputes, sweep_disputes
+from marketplace.checkout.distributing import (
+    account_changed,
+    distribute_quietly,
+    resume_transfers,
+)
 from marketplace.checkout.paying_out import payout_changed, resume_payouts
 from marketplace.checkout.settling import settle_bill
+from marketplace.checkout.subscribing import settle_subscription, sweep_subscriptions
 from marketplace.checkout.types import Reconciled
 from marketplace.core.errors import MarketplaceError
 from marketplace.orders import queries as order_queries
@@ -40,6 +46,11 @@ def handle_event(*, event_id: str, now: dt.datetime) -> None:
         bill_id = payments.bill_of_event(event)
         if bill_id is not None:
             settle_bill(bill_id=bill_id, now=now)
+            if event.type.startswith("charge.dispute."):
+                follow_disputes(bill_id=bill_id, now=now)
+                distribute_quietly(bill_id)
+        elif (subscription_id := payments.subscription_of_event(event)) is not None:
+            settle_subscription(subscription_id=subscription_id, now=now)
         elif event.type == "account.updated":
             account_changed(event.object_id)
         elif event.type.startswith("payout."):
@@ -64,6 +75,10 @@ def reconcile(*, now: dt.datetime) -> Reconciled:
     for bill_id in order_queries.stale_bills(before=now - ABANDONED):
         if payment_queries.outcome_of(bill_id) is None:
             consequences.expire(order_queries.bill_by_id(bill_id), now=now)
+    for subscription_id in sweep_subscriptions(now=now):
+        act = partial(settle_subscription, subscription_id=subscription_id, now=now)
+        failures += not _done(act)
+    failures += sweep_disputes(now=now)
     failures += resume_transfers(since=now - ABANDONED) + resume_payouts(now=now)
     return Reconciled(bills=len(waiting), events=len(events), failures=failures)
 

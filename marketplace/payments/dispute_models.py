@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 
+from marketplace.core.money import Money
+
 __all__ = ["Answer", "Dispute", "EvidenceFile", "Movement"]
 
 
@@ -63,6 +65,11 @@ class Dispute(models.Model):
     def __str__(self) -> str:
         return f"dispute {self.stripe_id}"
 
+    @property
+    def amount(self) -> Money:
+        """What the bank took, or asks about, without the fee."""
+        return Money(self.amount_minor, self.currency)
+
 
 class Movement(models.Model):
     """Money that a dispute took from the shop's balance at Stripe, or brought back to it."""
@@ -79,6 +86,14 @@ class Movement(models.Model):
 
     def __str__(self) -> str:
         return self.transaction_id
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def fee(self) -> Money:
+        return Money(self.fee_minor, self.currency)
 
 
 class Answer(models.Model):

@@ -8,18 +8,20 @@ from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 
-from marketplace.payments.dispute_models import Dispute
+from marketplace.payments.dispute_models import Answer, Dispute, EvidenceFile
 from marketplace.payments.dispute_types import DisputeRate
 from marketplace.payments.errors import DisputeNotFoundError
 from marketplace.payments.models import Payment
 
 __all__ = [
     "all_disputes",
+    "answer_of",
     "bills_in_dispute",
     "blocks_refund",
     "dispute_by_id",
     "dispute_rate",
     "disputes_of",
+    "evidence_files_of",
     "lagging_disputes",
 ]
 
@@ -54,6 +56,16 @@ def disputes_of(bill_ids: Iterable[uuid.UUID] | QuerySet[Payment, uuid.UUID]) ->
 def all_disputes() -> QuerySet[Dispute]:
     """Every dispute of the shop, the newest first: for the operator."""
     return Dispute.objects.select_related("payment").order_by("-opened_at", "pk")
+
+
+def answer_of(dispute_id: uuid.UUID) -> Answer | None:
+    """What is written in answer to a dispute so far; None where nothing is."""
+    return Answer.objects.filter(dispute_id=dispute_id).first()
+
+
+def evidence_files_of(dispute_id: uuid.UUID) -> list[EvidenceFile]:
+    """The files that go with the answer, those that Stripe has."""
+    return list(EvidenceFile.objects.filter(dispute_id=dispute_id).exclude(stripe_id=""))
 
 
 def lagging_disputes() -> list[uuid.UUID]:

@@ -74,6 +74,8 @@ def discover_disputes(*, since: dt.datetime) -> list[uuid.UUID]:
 
     For what a lost event would have told. Raises PaymentsUnavailableError.
     """
+    if not Payment.objects.filter(payment_intent_id__isnull=False).exists():
+        return []  # nothing was ever paid here, perhaps there is not even a key
     told = gateway_disputes.disputes_since(since)
     known = set(Dispute.objects.filter(opened_at__gte=since).values_list("stripe_id", flat=True))
     intents = [dispute.intent_id for dispute in told if dispute.id not in known]

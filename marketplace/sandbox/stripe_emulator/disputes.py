@@ -37,6 +37,7 @@ from marketplace.sandbox.stripe_emulator.world import World
 __all__ = [
     "JOBS",
     "ROUTES",
+    "appeal",
     "close_inquiry",
     "decide",
     "escalate",
@@ -209,6 +210,16 @@ def decide(world: World, dispute_id: str, *, won: bool) -> dict[str, Any]:
         emit(world, "charge.dispute.funds_reinstated", world.store.put(dispute))
     emit(world, "charge.dispute.closed", dispute)
     return dispute
+
+
+def appeal(world: World, dispute_id: str) -> dict[str, Any]:
+    """A dispute that was lost is decided anew, for the shop. Raises ApiError."""
+    dispute = world.get(dispute_id, "dispute")
+    if dispute["status"] != "lost":
+        raise ApiError(f"Only a lost dispute can be appealed, not one that is {dispute['status']}.")
+    dispute["status"] = "under_review"
+    world.store.put(dispute)
+    return decide(world, dispute_id, won=True)
 
 
 def escalate(world: World, dispute_id: str) -> dict[str, Any]:

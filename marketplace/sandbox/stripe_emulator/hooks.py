@@ -9,7 +9,7 @@ GET    /_test/deliveries     every delivery: event, type, endpoint, state, attem
 POST   /_test/events/<id>/deliver   {"times": 1}: post an event again, at once
 POST   /_test/clock          {"advance": seconds}: the emulator's time runs ahead
 POST   /_test/disputes       {"charge": "ch_…", "reason": "fraudulent", "amount": 500, "inquiry": false}
-POST   /_test/disputes/<id>/win | lose | escalate | close     (close: an inquiry ends)
+POST   /_test/disputes/<id>/win | lose | escalate | appeal | close   (close: an inquiry ends)
 POST   /_test/subscriptions/<id>/next   its next renewal, charge or retry happens now
 POST   /_test/subscriptions/<id>/card   {"number": "4000000000000341"}: the card that is kept
 POST   /_test/settle/<id>    {"succeeds": true}: an asynchronous payment (cs_…), a refund (re_…), a payout
@@ -42,6 +42,7 @@ _DISPUTE_VERBS: dict[str, Callable[[World, str], dict[str, Any]]] = {
     "win": functools.partial(disputes.decide, won=True),
     "lose": functools.partial(disputes.decide, won=False),
     "escalate": disputes.escalate,
+    "appeal": disputes.appeal,
     "close": disputes.close_inquiry,
 }
 _ACTIONS = frozenset({"twice", "late", "never", "hold"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import uuid
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from marketplace.handovers.models import Handover
 from marketplace.licensing import services as licensing
 from marketplace.orders.models import Order
 from marketplace.packaging import services as packaging
+from marketplace.payments.models import Dispute, Payment
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.orders.ordering import open_order
 from tests.marketplace.trade import FLAC, buy, log_in_device, make_person, make_seller, sell
@@ -100,6 +102,7 @@ def make_trade() -> Trade:
         "entitlement": str(licence.entitlement_id),
         "handover": str(handover.pk),
         "code": str(_code_of(seller)),
+        "dispute": str(_questioned(order_id)),
     }
     return Trade(people, seeders, places, {who: _session_of(user) for who, user in people.items()})
 
@@ -167,6 +170,29 @@ def _code_of(seller: User) -> uuid.UUID:
     now = timezone.now()
     terms = CodeTerms(text="BYEOL-2026", percent=10, starts_at=now)
     return discounts.create_code(seller=seller, terms=terms, now=now).pk
+
+
+def _questioned(order_id: uuid.UUID) -> uuid.UUID:
+    """The bank of its buyer asks about the order; no money has moved."""
+    now = timezone.now()
+    payment = Payment.objects.create(
+        bill_id=Order.objects.get(pk=order_id).bill_id,
+        amount_minor=9_900,
+        currency="KRW",
+        expires_at=now + dt.timedelta(hours=1),  # Stripe, which nobody asks here, knows no more
+    )
+    dispute = Dispute.objects.create(
+        payment=payment,
+        stripe_id="du_access",
+        amount_minor=9_900,
+        currency="KRW",
+        reason="fraudulent",
+        status=Dispute.Status.WARNING_NEEDS_RESPONSE,
+        is_refundable=True,
+        due_by=now + dt.timedelta(days=9),
+        opened_at=now,
+    )
+    return dispute.pk
 
 
 def _device_of(seeder: FakeSeeder) -> Device:
