@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from marketplace.catalog import services as catalog
+from marketplace.catalog.errors import SoldOutError
 from marketplace.checkout import crediting, discounting
 from marketplace.checkout.mails import mail_receipt, mail_refund, mail_restored
 from marketplace.licensing import services as licensing
@@ -24,6 +26,7 @@ __all__ = [
     "arrived",
     "expire",
     "fulfil",
+    "keep_copy",
     "opened",
     "partly_refunded",
     "pay",
@@ -38,10 +41,18 @@ _State = Order.State
 def opened(bill: Bill, *, now: dt.datetime) -> None:
     """A bill was made: what it counts on is set aside for it.
 
-    Raises CodeNotUsableError, TermsChangedError; then there is no bill.
+    Raises CodeNotUsableError, TermsChangedError, SoldOutError; then there is no bill.
     """
+    # By listing: buyers of the same editions wait for each other, and never in a circle.
+    for order in sorted(bill.orders.all(), key=lambda order: str(order.listing_id)):
+        keep_copy(order, now=now)
     discounting.reserve(bill, now=now)
     crediting.hold(bill, now=now)
+
+
+def keep_copy(order: Order, *, now: dt.datetime) -> None:
+    """Where the edition is limited, the order has one of its copies. Raises SoldOutError."""
+    catalog.take_copy(listing_id=order.listing_id, order_id=order.pk, now=now)
 
 
 def arrived(bill: Bill, begun: Sequence[Order], *, now: dt.datetime) -> None:
@@ -72,7 +83,8 @@ def expire(bill: Bill, *, now: dt.datetime) -> None:
     """The bill will not be paid: what was set aside for it is free again."""
     begun = orders.lock_bill(bill.pk)
     for order in begun:
-        orders.mark_expired(order_id=order.pk)
+        if orders.mark_expired(order_id=order.pk):
+            catalog.return_copy(order_id=order.pk, now=now)
     if all(order.state in (_State.PENDING, _State.EXPIRED) for order in begun):
         discounting.release(bill, now=now)
         crediting.release(bill, now=now)
@@ -88,6 +100,7 @@ def refunded(order: Order, *, now: dt.datetime) -> None:
     was_granted = order.state == _State.PAID
     if not orders.mark_refunded(order_id=order.pk, now=now):
         return
+    catalog.return_copy(order_id=order.pk, now=now)
     if was_granted:
         licensing.revoke(order_id=order.pk, cause=f"refund:{now.isoformat()}", now=now)
     mail_refund(order_queries.order_by_id(order.pk), was_granted=was_granted)
@@ -99,6 +112,11 @@ def reinstated(order: Order, *, now: dt.datetime) -> None:
     Raises LiveOrderExistsError where the buyer has bought the listing anew.
     """
     orders.reinstate(order_id=order.pk)
+    try:
+        keep_copy(order, now=now)
+    except SoldOutError:
+        # It went to somebody else meanwhile. Who paid twice over gets one beyond the edition.
+        logger.warning("order %s stands again beyond its edition", order.number)
     entitlement = _grant(order, now=now)
     licensing.restore(order_id=order.pk, cause=f"refund-failed:{now.isoformat()}", now=now)
     logger.warning("a refund of order %s came back; %s stands again", order.number, entitlement)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
@@ -17,13 +18,15 @@ from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import ListingNotFoundError
 from marketplace.catalog.types import Listing
 from marketplace.checkout import crediting, discounting
+from marketplace.checkout.bundling import bundle_prices, place_of
 from marketplace.checkout.errors import SeveralCurrenciesError, WithdrawnError
 from marketplace.checkout.types import Quote, Wish
+from marketplace.core.fees import platform_fee
 from marketplace.core.money import Money
 from marketplace.orders import queries as order_queries
 from marketplace.orders.types import Line, Order, Terms
 
-__all__ = ["listing_to_buy", "quote", "terms_now"]
+__all__ = ["listing_to_buy", "quote", "seen_token", "terms_now"]
 
 
 def listing_to_buy(wish: Wish, buyer: User) -> Listing:
@@ -42,8 +45,21 @@ def listing_to_buy(wish: Wish, buyer: User) -> Listing:
 
 
 def terms_now(listing: Listing, *, now: dt.datetime) -> Terms:
-    """What the listing offers at this moment, at the price that anybody pays for it."""
-    return order_queries.terms_of(listing)
+    """What the listing offers at this moment, at the price that anybody pays for it.
+
+    Where buyers choose what they pay, the least of it.
+    """
+    return replace(order_queries.terms_of(listing), price=catalog.price_now(listing, now))
+
+
+def seen_token(line: Line, *, now: dt.datetime) -> str:
+    """The token that the page of a line carries, to say which terms its buyer saw.
+
+    What they offer themselves is no term of the seller's, and so not in it.
+    """
+    if line.listing.is_open and line.bundle_id is None:
+        return terms_now(line.listing, now=now).token
+    return line.terms.token
 
 
 def quote(
@@ -56,9 +72,14 @@ def quote(
 ) -> Quote:
     """What `wishes` cost `buyer` now. Wishes are at least one, and no two for the same thing.
 
-    Raises ListingNotFoundError, WithdrawnError, SeveralCurrenciesError, CodeNotUsableError.
+    Raises ListingNotFoundError, WithdrawnError, SeveralCurrenciesError, CodeNotUsableError,
+    PriceError for an offer that is too small, and what `bundle_prices` raises.
     """
-    lines = [_line(wish, listing_to_buy(wish, buyer), now=now) for wish in wishes]
+    shares = bundle_prices(buyer, wishes, now=now)
+    lines = [
+        _line(wish, listing_to_buy(wish, buyer), shares.get(place_of(wish)), now=now)
+        for wish in wishes
+    ]
     currencies = {line.price.currency for line in lines}
     if len(currencies) > 1:
         raise SeveralCurrenciesError(
@@ -67,11 +88,13 @@ def quote(
     lines, applied = discounting.discounted(lines, code=code, buyer=buyer, now=now)
     if use_credit:
         lines = crediting.credited(lines, buyer=buyer)
+    lines = [replace(line, fee=platform_fee(line.price)) for line in lines]
     return Quote(lines=lines, currency=currencies.pop(), code=applied)
 
 
-def _line(wish: Wish, listing: Listing, *, now: dt.datetime) -> Line:
-    terms = terms_now(listing, now=now)
+def _line(wish: Wish, listing: Listing, share: Money | None, *, now: dt.datetime) -> Line:
+    price = catalog.accept_price(listing, wish.offered, now) if share is None else share
+    terms = replace(terms_now(listing, now=now), price=price)
     nothing = Money(0, terms.price.currency)
     return Line(
         listing=listing,

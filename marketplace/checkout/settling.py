@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from marketplace.catalog.errors import SoldOutError
 from marketplace.checkout import consequences, distributing
 from marketplace.core.money import Money
 from marketplace.orders import queries as order_queries
@@ -106,17 +107,20 @@ def _follow(order: Order, whole: PaymentOutcome, *, now: dt.datetime) -> bool:
             if whole.refund_failed:
                 consequences.reinstated(order, now=now)
         else:
+            if order.state == _Order.EXPIRED:
+                consequences.keep_copy(order, now=now)
             if orders.mark_paid(order_id=order.pk, now=now):
                 consequences.fulfil(order_queries.order_by_id(order.pk), now=now)
             if back != order.refunded_minor and order.state != _Order.CHARGED_BACK:
                 consequences.partly_refunded(order, total_minor=back, now=now)
-    except LiveOrderExistsError:
+    except (LiveOrderExistsError, SoldOutError):
         return False
     return True
 
 
 def _give_back(order: Order, *, now: dt.datetime) -> None:
-    """Paid too late: the buyer has another order for it by now. The money returns."""
+    """Paid too late: the buyer has another order for it by now, or it is sold out. The money
+    returns."""
     outcome = payment_queries.outcome_for(order.pk, order.bill_id)
     if outcome is None or outcome.refund_failed:
         # Trying again by itself would go round in circles; a person has to look.

@@ -16,7 +16,7 @@ from marketplace.checkout.errors import (
     TermsChangedError,
     WithdrawnError,
 )
-from marketplace.checkout.quoting import listing_to_buy, quote
+from marketplace.checkout.quoting import listing_to_buy, quote, seen_token
 from marketplace.checkout.settling import close_bill, settle_bill
 from marketplace.checkout.types import Quote, Started, Wish
 from marketplace.licensing import queries as licensing
@@ -59,7 +59,7 @@ def start_checkout(
         bill = _live_bill(buyer, asked, now=now)
         if bill is not None and not _is_pending(bill):
             return Started(bill, None)  # paid, or the money is on its way
-        _check_seen(asked, wishes)
+        _check_seen(asked, wishes, now=now)
         if bill is None:
             bill = _open(buyer, asked, language, now=now)
         if bill is None:
@@ -160,15 +160,15 @@ def _is_pending(bill: Bill) -> bool:
     return all(order.state == _State.PENDING for order in bill.orders.all())
 
 
-def _check_seen(asked: Quote, wishes: Sequence[Wish]) -> None:
+def _check_seen(asked: Quote, wishes: Sequence[Wish], *, now: dt.datetime) -> None:
     for line, wish in zip(asked.lines, wishes, strict=True):
-        if wish.seen != line.terms.token:
+        if wish.seen != seen_token(line, now=now):
             raise TermsChangedError(
                 _(
                     "The seller changed this listing while you were looking at it. The price is"
                     " %(price)s now. Nothing was charged; look again, then go on."
                 )
-                % {"price": line.terms.price}
+                % {"price": line.terms.price.localised()}
             )
 
 
