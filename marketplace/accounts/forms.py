@@ -12,10 +12,10 @@ from django_countries import countries
 
 from marketplace.accounts.models import NAME_MAX
 
-__all__ = ["DeviceNameForm", "DisplayNameForm", "SellerForm", "UserCodeForm"]
+__all__ = ["DeviceNameForm", "DisplayNameForm", "SellerForm", "UserCodeForm", "country_choices"]
 
 
-def _countries() -> list[tuple[str, str]]:
+def country_choices() -> list[tuple[str, str]]:
     """Every country of ISO 3166, under its name in the language of the page (CLDR)."""
     names = Locale.parse(get_language() or "en", sep="-").territories
     shown = [(code, names.get(code, name)) for code, name in countries]
@@ -29,7 +29,9 @@ class SellerForm(forms.Form):
         help_text=_("Yourself, your band, your studio. Buyers see it on every listing."),
         widget=forms.TextInput(attrs={"autocomplete": "organization", "autofocus": True}),
     )
-    country = forms.ChoiceField(label=_("Country you sell from"), choices=_countries, initial="KR")
+    country = forms.ChoiceField(
+        label=_("Country you sell from"), choices=country_choices, initial="KR"
+    )
 
 
 class DisplayNameForm(forms.Form):

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from marketplace.checkout.dispute_access import case_for, case_to_answer, disputes_for, facts_of
 from marketplace.checkout.disputing import follow_disputes, sweep_disputes
+from marketplace.checkout.distributing import account_changed, distribute
+from marketplace.checkout.paying_out import (
+    earned,
+    mark_batch_paid,
+    payout_terms,
+    return_payout,
+    run_payouts,
+)
 from marketplace.checkout.quoting import listing_to_buy, quote, terms_now
 from marketplace.checkout.refunding import order_to_refund, refund_order
 from marketplace.checkout.settling import settle_bill, settle_order
@@ -11,17 +19,24 @@ from marketplace.checkout.starting import start_checkout
 from marketplace.checkout.sweeping import handle_event, reconcile
 
 __all__ = [
+    "account_changed",
     "case_for",
     "case_to_answer",
     "disputes_for",
+    "distribute",
+    "earned",
     "facts_of",
     "follow_disputes",
     "handle_event",
     "listing_to_buy",
+    "mark_batch_paid",
     "order_to_refund",
+    "payout_terms",
     "quote",
     "reconcile",
     "refund_order",
+    "return_payout",
+    "run_payouts",
     "settle_bill",
     "settle_order",
     "start_checkout",

@@ -11,6 +11,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from marketplace.core.money import Money
+
 __all__ = [
     "BankDetails",
     "ConnectedAccount",
@@ -219,3 +221,12 @@ class Payout(models.Model):
 
     def __str__(self) -> str:
         return f"payout {self.id}"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def last_digits(self) -> str:
+        """All of the account's number that a page shows."""
+        return "…" + self.number[-4:]

@@ -199,6 +199,20 @@ PAGES: dict[str, Row] = {
     "studio/earnings/statement.csv": Row(
         path="/studio/earnings/statement.csv", get=members(200), post=members(405)
     ),
+    "studio/get-paid/": Row(
+        path="/studio/get-paid/",
+        get=(302, 302, 302, 200, 200, 302),
+        post=(302, 302, 302, 422, 422, 302),
+    ),
+    "studio/get-paid/bank/": Row(
+        path="/studio/get-paid/bank/?country=KR",
+        get=(302, 302, 302, 200, 200, 302),
+        post=(302, 302, 302, 422, 422, 302),
+    ),
+    "studio/get-paid/stripe/": Row(
+        path="/studio/get-paid/stripe/", get=all_of(302), post=all_of(302)
+    ),
+    "studio/get-paid/back/": Row(path="/studio/get-paid/back/", get=all_of(302), post=all_of(405)),
     "studio/disputes/": Row(path="/studio/disputes/", get=members(200), post=members(405)),
     "studio/disputes/<uuid:dispute_id>/": Row(
         path="/studio/disputes/{dispute}/",
