@@ -21,23 +21,25 @@ from marketplace.ledger.selling import (
     sellers_with_balance,
     sold_since,
 )
-from marketplace.ledger.types import AccountTotal, EntryKind
+from marketplace.ledger.types import AccountTotal, EntryKind, Line, name_of
 
 __all__ = [
     "balance",
     "balances_of",
-    "counterparts",
     "booked",
+    "counterparts",
     "earned_since",
     "entry_of",
     "external_totals",
     "first_sale",
+    "lines_like",
     "order_parts",
     "owed_by_order",
     "owner_days",
     "owner_statement",
     "sellers_with_balance",
     "sold_since",
+    "sources_like",
     "totals",
 ]
 
@@ -158,6 +160,21 @@ def booked(sources: Iterable[str]) -> set[str]:
 def entry_of(source: str) -> Entry | None:
     """The entry of a source, with its postings and their accounts; None where there is none."""
     return Entry.objects.filter(source=source).prefetch_related("postings__account").first()
+
+
+def sources_like(beginning: str) -> list[str]:
+    """The sources that begin like this, the oldest first."""
+    rows = Entry.objects.filter(source__startswith=beginning).order_by("id")
+    return list(rows.values_list("source", flat=True))
+
+
+def lines_like(beginning: str) -> list[Line]:
+    """What all entries whose source begins like this did together, one line an account and order."""
+    sums: dict[tuple[AccountName, uuid.UUID | None], int] = defaultdict(int)
+    rows = Posting.objects.filter(entry__source__startswith=beginning).select_related("account")
+    for posting in rows.order_by("id"):
+        sums[name_of(posting.account), posting.order_id] += posting.amount_minor
+    return [Line(name, minor, order_id) for (name, order_id), minor in sums.items() if minor]
 
 
 def order_parts(

@@ -23,6 +23,7 @@ __all__ = [
     "Posting",
     "chart",
     "move",
+    "name_of",
 ]
 
 
@@ -79,3 +80,8 @@ def move(
     """The two lines of an entry that moves `minor` from `credit` to `debit`."""
     yield Line(debit, minor, order_id)
     yield Line(credit, -minor, order_id)
+
+
+def name_of(account: Account) -> AccountName:
+    """The name of an account that has a row."""
+    return AccountName(account.code, AccountKind(account.kind), account.currency, account.owner_id)
