@@ -16,6 +16,7 @@ from marketplace.catalog import services as catalog
 from marketplace.catalog.errors import SoldOutError
 from marketplace.checkout import crediting, discounting
 from marketplace.checkout.mails import mail_receipt, mail_refund, mail_restored
+from marketplace.checkout.presents import give_present
 from marketplace.licensing import services as licensing
 from marketplace.licensing.types import Entitlement
 from marketplace.orders import queries as order_queries
@@ -75,6 +76,8 @@ def fulfil(order: Order, *, now: dt.datetime) -> None:
     """An order was paid, this moment: give what it is for, and send the receipt."""
     discounting.use(order.bill, now=now)
     _grant(order, now=now)
+    # In this transaction, so that no cart that is saved meanwhile can bring it back.
+    orders.empty_of(user_id=order.buyer_id, bought=[(order.listing_id, order.recipient_email)])
     mail_receipt(order)
 
 
@@ -124,6 +127,8 @@ def reinstated(order: Order, *, now: dt.datetime) -> None:
 
 
 def _grant(order: Order, *, now: dt.datetime) -> Entitlement:
+    if order.is_present:
+        return give_present(order, now=now)
     days = order.start_days
     return licensing.grant(
         user=order.buyer,

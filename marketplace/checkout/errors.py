@@ -7,6 +7,7 @@
     - StillProcessingError   an earlier payment for the same thing is under way
     - AlreadySubscribedError the buyer has it already; `order_id` began it, if it still runs
     - SubscriptionOnlyError  what is subscribed to is not bought, and in no cart
+    - CartChangedError       the cart is not what the pressed page showed
     - RefundNotPossibleError nothing was paid, or it went back already
     - NotYoursToAnswerError  a dispute of several sellers' sales: the operator answers
     - TooManyCodesError      too many discount codes that nobody made
@@ -24,6 +25,7 @@ from marketplace.core.errors import ConflictError, InvalidError
 
 __all__ = [
     "AlreadySubscribedError",
+    "CartChangedError",
     "NotYoursToAnswerError",
     "RefundNotPossibleError",
     "SeveralCurrenciesError",
@@ -65,6 +67,10 @@ class TooManyCodesError(ConflictError):
 
 class SeveralCurrenciesError(InvalidError):
     code = "several_currencies"
+
+
+class CartChangedError(ConflictError):
+    code = "cart_changed"
 
 
 class RefundNotPossibleError(ConflictError):

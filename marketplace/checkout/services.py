@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marketplace.checkout.cart_paying import pay_cart
 from marketplace.checkout.dispute_access import case_for, case_to_answer, disputes_for, facts_of
 from marketplace.checkout.disputing import follow_disputes, sweep_disputes
 from marketplace.checkout.distributing import account_changed, distribute
@@ -31,6 +32,7 @@ __all__ = [
     "listing_to_buy",
     "mark_batch_paid",
     "order_to_refund",
+    "pay_cart",
     "payout_terms",
     "quote",
     "reconcile",

@@ -2,21 +2,34 @@ from __future__ import annotations
 
 from django.urls import path
 
-from marketplace.checkout import dispute_views, sale_views, subscription_views, views, webhooks
+from marketplace.checkout import (
+    cart_views,
+    dispute_views,
+    gift_views,
+    sale_views,
+    subscription_views,
+    views,
+    webhooks,
+)
 
 __all__ = ["app_name", "urlpatterns"]
 
 app_name = "checkout"
 
 urlpatterns = [
+    path("cart/", cart_views.cart, name="cart"),
+    path("cart/badge/", cart_views.badge, name="cart_badge"),
+    path("cart/add/<uuid:listing_id>/", cart_views.add, name="cart_add"),
+    path("cart/agree/", cart_views.agree, name="cart_agree"),
+    path("cart/remove/", cart_views.remove, name="cart_remove"),
+    path("cart/pay/", cart_views.pay, name="cart_pay"),
+    path("gift/<uuid:listing_id>/", gift_views.gift, name="gift"),
     path("buy/<uuid:listing_id>/", views.buy, name="buy"),
     path("bills/<uuid:bill_id>/", views.bill, name="bill"),
     path("orders/<uuid:order_id>/", views.order, name="order"),
     path("subscribe/<uuid:listing_id>/", subscription_views.subscribe, name="subscribe"),
     path("subscriptions/", subscription_views.subscriptions, name="subscriptions"),
-    path(
-        "subscriptions/<uuid:order_id>/", subscription_views.subscription, name="subscription"
-    ),
+    path("subscriptions/<uuid:order_id>/", subscription_views.subscription, name="subscription"),
     path(
         "subscriptions/<uuid:order_id>/cancel/",
         subscription_views.cancel,

@@ -3,9 +3,11 @@
 * MarketplaceError
   + NotFoundError
     - HandoverNotFoundError      no such handover, or not between you and somebody
+    - PresentNotFoundError       no such present from this account, or no such link
   + ConflictError
     - HandoverNotPossibleError   the seller, its state, or the receiver's library forbids it
     - HandoverClosedError        it has gone on, or ended, since the page was opened
+    - PresentClosedError         it was taken, kept, sent elsewhere, or its money is gone
   + InvalidError
     - RecipientError             an address that nothing can be offered to
     - LoanTimeError              a number of days that is not allowed
@@ -21,6 +23,8 @@ __all__ = [
     "HandoverNotFoundError",
     "HandoverNotPossibleError",
     "LoanTimeError",
+    "PresentClosedError",
+    "PresentNotFoundError",
     "RecipientError",
     "SurrenderRefusedError",
 ]
@@ -36,6 +40,14 @@ class HandoverNotPossibleError(ConflictError):
 
 class HandoverClosedError(ConflictError):
     code = "handover_closed"
+
+
+class PresentNotFoundError(NotFoundError):
+    code = "present_not_found"
+
+
+class PresentClosedError(ConflictError):
+    code = "present_closed"
 
 
 class RecipientError(InvalidError):

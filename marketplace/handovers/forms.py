@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.handovers.models import Handover
 from marketplace.handovers.types import Choice
 
-__all__ = ["OfferForm", "RenewForm"]
+__all__ = ["AddressForm", "OfferForm", "RenewForm"]
 
 _Kind = Handover.Kind
 _LABELS = {
@@ -69,3 +69,11 @@ class RenewForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["days"].initial = most_days
         _limit_days(self.fields["days"], most_days)
+
+
+class AddressForm(forms.Form):
+    """Where a present goes instead."""
+
+    address = forms.EmailField(
+        label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )

@@ -5,9 +5,10 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from marketplace.handovers.present_models import Present, PresentLink
 from marketplace.licensing.models import Entitlement, Licence
 
-__all__ = ["Handover", "Surrender"]
+__all__ = ["Handover", "Present", "PresentLink", "Surrender"]
 
 
 class Handover(models.Model):

@@ -10,19 +10,31 @@ from marketplace.handovers.offering import (
     offer_handover,
     what_to_offer,
 )
+from marketplace.handovers.presents import (
+    change_address,
+    claim_present,
+    keep_present,
+    send_again,
+    send_present,
+)
 from marketplace.handovers.surrendering import Request, give_licence_back, requests_for
 
 __all__ = [
     "Request",
     "accept_handover",
     "cancel_handover",
+    "change_address",
+    "claim_present",
     "decline_handover",
     "give_licence_back",
+    "keep_present",
     "most_days",
     "offer_handover",
     "renew_loan",
     "requests_for",
     "return_loan",
+    "send_again",
+    "send_present",
     "settle_handovers",
     "what_to_offer",
 ]

@@ -7,6 +7,7 @@
     - AlreadyOwnedError      the buyer has paid for this listing before
     - LiveOrderExistsError   another order for the same listing is pending or paid
     - OrderStateError        the order's state does not allow this
+    - CartFullError          a cart holds no more than it does
   + NotAllowedError
     - OwnListingError        a seller cannot buy from themselves
 """
@@ -17,6 +18,7 @@ from marketplace.core.errors import ConflictError, NotAllowedError, NotFoundErro
 
 __all__ = [
     "AlreadyOwnedError",
+    "CartFullError",
     "LiveOrderExistsError",
     "OrderNotFoundError",
     "OrderStateError",
@@ -38,6 +40,10 @@ class LiveOrderExistsError(ConflictError):
 
 class OrderStateError(ConflictError):
     code = "order_state"
+
+
+class CartFullError(ConflictError):
+    code = "cart_full"
 
 
 class OwnListingError(NotAllowedError):

@@ -7,9 +7,10 @@ from django.db import models
 
 from marketplace.catalog.models import Listing
 from marketplace.core.money import Money
+from marketplace.orders.cart_models import Cart, CartItem
 from marketplace.packaging.models import Package
 
-__all__ = ["Bill", "Order"]
+__all__ = ["Bill", "Cart", "CartItem", "Order"]
 
 
 class Bill(models.Model):

@@ -12,6 +12,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from marketplace.accounts.types import User
 from marketplace.catalog.queries import rights_of
 from marketplace.catalog.types import Listing
+from marketplace.orders.carts import cart_count, cart_items
 from marketplace.orders.errors import OrderNotFoundError
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.types import Terms
@@ -20,6 +21,8 @@ __all__ = [
     "bill_by_id",
     "bill_of",
     "bills_sold_by",
+    "cart_count",
+    "cart_items",
     "lagging",
     "live_order",
     "live_orders",

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
 from marketplace.messaging import services as messaging
+from marketplace.orders.carts import agree_in_cart, empty_of, lock_cart, put_in, take_out
 from marketplace.orders.errors import (
     LiveOrderExistsError,
     OrderStateError,
@@ -29,7 +30,10 @@ from marketplace.orders.numbers import new_number
 from marketplace.orders.types import Line
 
 __all__ = [
+    "agree_in_cart",
+    "empty_of",
     "lock_bill",
+    "lock_cart",
     "lock_order",
     "mark_charged_back",
     "mark_expired",
@@ -38,7 +42,9 @@ __all__ = [
     "mark_spent",
     "note_refunded",
     "open_bill",
+    "put_in",
     "reinstate",
+    "take_out",
 ]
 
 _State = Order.State

@@ -11,9 +11,20 @@ from typing import Any
 from drm.encoding import canonical_json
 from marketplace.catalog.types import Listing
 from marketplace.core.money import Money
+from marketplace.orders.cart_models import CartItem
+from marketplace.orders.cart_types import CART_MAX, CartWish, price_in_token
 from marketplace.orders.models import Bill, Order
 
-__all__ = ["Bill", "Line", "Order", "Terms"]
+__all__ = [
+    "CART_MAX",
+    "Bill",
+    "CartItem",
+    "CartWish",
+    "Line",
+    "Order",
+    "Terms",
+    "price_in_token",
+]
 
 
 @dataclass(frozen=True, slots=True)

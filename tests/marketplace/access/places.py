@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import io
 import uuid
 from dataclasses import dataclass
@@ -25,17 +26,19 @@ from marketplace.core.money import Money
 from marketplace.discounts import services as discounts
 from marketplace.discounts.types import CodeTerms
 from marketplace.handovers import services as handovers
-from marketplace.handovers.models import Handover
+from marketplace.handovers.models import Handover, Present, PresentLink
 from marketplace.licensing import services as licensing
+from marketplace.orders import services as orders
 from marketplace.orders.models import Order
 from marketplace.packaging import services as packaging
 from marketplace.payments.models import Dispute, Payment
 from tests.marketplace.accounts.seeder import FakeSeeder
-from tests.marketplace.orders.ordering import open_order
+from tests.marketplace.orders.ordering import line_of, open_order
 from tests.marketplace.trade import FLAC, buy, log_in_device, make_person, make_seller, sell
 
 __all__ = ["PEOPLE", "Trade", "make_trade", "routes_of"]
 
+LINK = "5" * 64  # of the present from ada
 PEOPLE = ("nobody", "ada", "eve", "seller", "rival", "operator")
 
 
@@ -103,6 +106,8 @@ def make_trade() -> Trade:
         "handover": str(handover.pk),
         "code": str(_code_of(seller)),
         "dispute": str(_questioned(order_id)),
+        "present": str(_present_from(people["ada"], listing).pk),
+        "token": LINK,
     }
     return Trade(people, seeders, places, {who: _session_of(user) for who, user in people.items()})
 
@@ -130,6 +135,23 @@ def _handed_over(giver: User, device: Device, listing: Listing, *, to: User) -> 
         now=now,
     )
     return handovers.accept_handover(user=to, handover_id=offered.pk, now=now)
+
+
+def _present_from(giver: User, listing: Listing) -> Present:
+    """Something that ada has bought for an address, and a link to it whose token is known."""
+    bill = orders.open_bill(
+        buyer=giver, lines=[line_of(listing, recipient="friend@example.org")], language="en"
+    )
+    assert bill is not None
+    consequences.pay(bill, now=timezone.now())
+    present = Present.objects.get(order__bill=bill)
+    PresentLink.objects.create(
+        present=present,
+        digest=hashlib.sha256(LINK.encode()).hexdigest(),
+        address=present.address,
+        sent_at=timezone.now(),
+    )
+    return present
 
 
 def _session_of(user: User) -> str:

@@ -177,6 +177,31 @@ PAGES: dict[str, Row] = {
         get=members(405),
         post=(302, 302, 404, 302, 404, 404),
     ),
+    "presents/": Row(path="/presents/", get=members(200), post=members(405)),
+    # Bought by ada for an address; who has the link is the one it was given to.
+    "presents/claim/<str:token>/": Row(
+        path="/presents/claim/{token}/",
+        get=all_of(200),
+        post=(302, 409, 302, 302, 302, 302),
+    ),
+    "presents/<uuid:present_id>/": Row(
+        path="/presents/{present}/", get=(302, 200, 404, 404, 404, 404), post=members(405)
+    ),
+    "presents/<uuid:present_id>/send/": Row(
+        path="/presents/{present}/send/",
+        get=members(405),
+        post=(302, 302, 404, 404, 404, 404),
+    ),
+    "presents/<uuid:present_id>/address/": Row(
+        path="/presents/{present}/address/",
+        get=members(405),
+        post=(302, 422, 404, 404, 404, 404),
+    ),
+    "presents/<uuid:present_id>/keep/": Row(
+        path="/presents/{present}/keep/",
+        get=members(405),
+        post=(302, 302, 404, 404, 404, 404),
+    ),
     ".well-known/geobuk.json": Row(
         path="/.well-known/geobuk.json", get=all_of(200), post=all_of(405)
     ),
@@ -188,6 +213,20 @@ PAGES: dict[str, Row] = {
     ),
     "bills/<uuid:bill_id>/": Row(
         path="/bills/{bill}/", get=(302, 302, 404, 404, 404, 404), post=members(405)
+    ),
+    # To fill a cart needs no log-in. What ada has, she is asked about first.
+    "cart/": Row(path="/cart/", get=all_of(200), post=all_of(405)),
+    "cart/badge/": Row(path="/cart/badge/", get=all_of(200), post=all_of(405)),
+    "cart/add/<uuid:listing_id>/": Row(
+        path="/cart/add/{listing}/", get=all_of(405), post=(302, 409, 302, 403, 302, 302)
+    ),
+    "cart/agree/": Row(path="/cart/agree/", get=all_of(405), post=all_of(400)),
+    "cart/remove/": Row(path="/cart/remove/", get=all_of(405), post=all_of(400)),
+    "cart/pay/": Row(path="/cart/pay/", get=members(405), post=members(409)),
+    "gift/<uuid:listing_id>/": Row(
+        path="/gift/{listing}/",
+        get=(302, 200, 200, 302, 200, 200),
+        post=(302, 422, 422, 302, 422, 422),
     ),
     "orders/<uuid:order_id>/": Row(
         path="/orders/{order}/", get=(302, 200, 404, 404, 404, 404), post=members(405)

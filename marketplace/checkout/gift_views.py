@@ -1,0 +1,100 @@
+"""Buying something for somebody else, at whatever address they read their mail."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from marketplace.catalog import queries as catalog
+from marketplace.catalog.queries import promises, withdrawal
+from marketplace.catalog.types import Listing
+from marketplace.checkout import services
+from marketplace.checkout.access import person
+from marketplace.checkout.carting import wish_for
+from marketplace.checkout.gift_forms import GiftForm
+from marketplace.checkout.session_cart import cart_of
+from marketplace.checkout.types import Wish
+from marketplace.core.errors import ConflictError
+from marketplace.orders import queries as orders
+from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
+
+__all__ = ["gift"]
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def gift(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
+    """Say whom it is for; then pay at once, or put it into the cart."""
+    listing = catalog.listing_for_view(listing_id, request.user)
+    if listing.seller_id == person(request).pk or listing.package_id is None:
+        messages.info(request, _("This is your own listing, so there is nothing to buy."))
+        return redirect("catalog:listing", listing_id)
+    posted = request.POST if request.method == "POST" else None
+    form = GiftForm(posted, giver=person(request))
+    if request.method != "POST":
+        return _page(request, listing, form)
+    if not form.is_valid():
+        return _page(request, listing, form, status=422)
+    try:
+        return (
+            _into_cart(request, listing, form)
+            if "cart" in request.POST
+            else _start(request, listing, form)
+        )
+    except (PaymentsUnavailableError, PaymentRefusedError) as error:
+        return _page(request, listing, form, alert=str(error), status=503)
+    except ConflictError as error:
+        return _page(request, listing, form, alert=str(error), status=409)
+
+
+def _into_cart(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpResponse:
+    wish = wish_for(
+        listing,
+        request.POST.get("seen", ""),
+        to=form.cleaned_data["address"],
+        message=form.cleaned_data["message"],
+    )
+    cart_of(request).put(wish, now=timezone.now())
+    messages.success(request, _("“%s” is in your cart.") % listing.title)
+    return redirect("checkout:cart")
+
+
+def _start(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpResponse:
+    wish = Wish(
+        listing_id=listing.pk,
+        seen=request.POST.get("seen", ""),
+        recipient_email=form.cleaned_data["address"],
+        message=form.cleaned_data["message"],
+    )
+    started = services.start_checkout(
+        buyer=person(request),
+        wishes=[wish],
+        site=f"{request.scheme}://{request.get_host()}",
+        language=get_language() or "en",
+        now=timezone.now(),
+    )
+    return redirect(started.pay_url or "handovers:presents")
+
+
+def _page(
+    request: HttpRequest, listing: Listing, form: GiftForm, *, alert: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "listing": listing,
+        "form": form,
+        "seen": orders.terms_of(listing).token,
+        "promises": promises(listing),
+        "withdrawal": withdrawal(rental=listing.is_rental),
+        "alert": alert,
+    }
+    return render(request, "checkout/gift.html", context, status=status)
