@@ -14,7 +14,7 @@ from django.db import transaction
 
 from marketplace.catalog import services as catalog
 from marketplace.catalog.errors import SoldOutError
-from marketplace.checkout import crediting, discounting
+from marketplace.checkout import crediting, discounting, periods
 from marketplace.checkout.mails import mail_receipt, mail_refund, mail_restored
 from marketplace.checkout.presents import give_present
 from marketplace.licensing import services as licensing
@@ -104,8 +104,11 @@ def refunded(order: Order, *, now: dt.datetime) -> None:
     if not orders.mark_refunded(order_id=order.pk, now=now):
         return
     catalog.return_copy(order_id=order.pk, now=now)
-    if was_granted:
-        licensing.revoke(order_id=order.pk, cause=f"refund:{now.isoformat()}", now=now)
+    cause = f"refund:{now.isoformat()}"
+    if order.kind == Order.Kind.SUBSCRIPTION:
+        was_granted = periods.take_back(order, cause=cause, now=now)
+    elif was_granted:
+        licensing.revoke(order_id=order.pk, cause=cause, now=now)
     mail_refund(order_queries.order_by_id(order.pk), was_granted=was_granted)
 
 
@@ -120,8 +123,9 @@ def reinstated(order: Order, *, now: dt.datetime) -> None:
     except SoldOutError:
         # It went to somebody else meanwhile. Who paid twice over gets one beyond the edition.
         logger.warning("order %s stands again beyond its edition", order.number)
+    cause = f"refund-failed:{now.isoformat()}"
     entitlement = _grant(order, now=now)
-    licensing.restore(order_id=order.pk, cause=f"refund-failed:{now.isoformat()}", now=now)
+    licensing.restore(order_id=order.pk, cause=cause, now=now)
     logger.warning("a refund of order %s came back; %s stands again", order.number, entitlement)
     mail_restored(order_queries.order_by_id(order.pk))
 
@@ -129,6 +133,8 @@ def reinstated(order: Order, *, now: dt.datetime) -> None:
 def _grant(order: Order, *, now: dt.datetime) -> Entitlement:
     if order.is_present:
         return give_present(order, now=now)
+    if order.kind == Order.Kind.SUBSCRIPTION:
+        return periods.deliver(order, now=now)
     days = order.start_days
     return licensing.grant(
         user=order.buyer,

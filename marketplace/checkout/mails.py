@@ -7,10 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from marketplace.core.money import Money
 from marketplace.messaging import services as messaging
 from marketplace.orders.types import Order
+from marketplace.payments.types import SubscriptionInvoice
 
-__all__ = ["mail_receipt", "mail_refund", "mail_restored"]
+__all__ = ["mail_payment_failed", "mail_receipt", "mail_refund", "mail_restored"]
 
 
 def mail_receipt(order: Order) -> None:
@@ -26,6 +28,19 @@ def mail_refund(order: Order, *, was_granted: bool) -> None:
 def mail_restored(order: Order) -> None:
     """The refund did not reach the buyer, so the purchase stands."""
     _mail("refund_failed", order)
+
+
+def mail_payment_failed(order: Order, invoice: SubscriptionInvoice, *, ended: bool) -> None:
+    """A renewal was not paid; `ended` tells whether the subscription is over with it."""
+    page = reverse("checkout:subscription", args=[order.pk])
+    _mail(
+        "payment_failed",
+        order,
+        amount=Money(invoice.amount_minor, invoice.currency),
+        ended=ended,
+        next_attempt=invoice.next_attempt_at,
+        subscription_url=settings.SITE_URL + page,
+    )
 
 
 def _mail(template: str, order: Order, **more: Any) -> None:

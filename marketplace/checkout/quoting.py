@@ -19,7 +19,11 @@ from marketplace.catalog.errors import ListingNotFoundError
 from marketplace.catalog.types import Listing
 from marketplace.checkout import crediting, discounting
 from marketplace.checkout.bundling import bundle_prices, place_of
-from marketplace.checkout.errors import SeveralCurrenciesError, WithdrawnError
+from marketplace.checkout.errors import (
+    SeveralCurrenciesError,
+    SubscriptionOnlyError,
+    WithdrawnError,
+)
 from marketplace.checkout.types import Quote, Wish
 from marketplace.core.fees import platform_fee
 from marketplace.core.money import Money
@@ -32,16 +36,23 @@ __all__ = ["listing_to_buy", "quote", "seen_token", "terms_now"]
 def listing_to_buy(wish: Wish, buyer: User) -> Listing:
     """The listing as it is on offer.
 
-    Raises ListingNotFoundError; WithdrawnError where the buyer had begun to buy it.
+    Raises ListingNotFoundError; WithdrawnError where the buyer had begun to buy it;
+    SubscriptionOnlyError for what is subscribed to.
     """
     try:
-        return catalog.listing_for_view(wish.listing_id, buyer)
+        listing = catalog.listing_for_view(wish.listing_id, buyer)
     except ListingNotFoundError:
         if not order_queries.live_orders(buyer, [(wish.listing_id, wish.recipient_email)]):
             raise
         raise WithdrawnError(
             _("The seller has taken this off sale. Nothing was charged, and nothing will be.")
         ) from None
+    if listing.is_subscription:
+        raise SubscriptionOnlyError(
+            _("“%(title)s” is a subscription: it is begun on its own page, and not in a cart.")
+            % {"title": listing.title}
+        )
+    return listing
 
 
 def terms_now(listing: Listing, *, now: dt.datetime) -> Terms:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from marketplace.core.money import Money
 from marketplace.orders.types import Bill, Line, Order
 
-__all__ = ["Quote", "Reconciled", "Started", "Wish"]
+__all__ = [
+    "Quote",
+    "Reconciled",
+    "Started",
+    "StartedSubscription",
+    "Wish",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +81,14 @@ class Started:
     def order(self) -> Order:
         """The first of its orders."""
         return self.orders[0]
+
+
+@dataclass(frozen=True, slots=True)
+class StartedSubscription:
+    """The order that begins a subscription, and the hosted page on which it does."""
+
+    order: Order
+    pay_url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services, sums
 from marketplace.checkout.access import person
-from marketplace.checkout.errors import TermsChangedError, TooManyCodesError
+from marketplace.checkout.errors import SubscriptionOnlyError, TermsChangedError, TooManyCodesError
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import MarketplaceError
 from marketplace.discounts.errors import CodeNotUsableError
@@ -52,7 +52,10 @@ def buy(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         return _owned(request)
     if request.method == "POST":
         return _start(request, buyer, listing_id)
-    listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
+    try:
+        listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
+    except SubscriptionOnlyError:
+        return redirect("checkout:subscribe", listing_id)
     if "cancelled" in request.GET:
         messages.info(request, _("You came back without paying. Nothing was charged."))
     return _buy_page(request, buyer, listing)
@@ -129,6 +132,8 @@ def _owned(request: HttpRequest) -> HttpResponse:
 def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """The page Stripe returns to, and the receipt; while it is pending, it asks again."""
     shown = orders.order_of(person(request), order_id)
+    if shown.kind == Order.Kind.SUBSCRIPTION and shown.state == Order.State.PENDING:
+        return redirect("checkout:subscription", order_id)
     is_fragment = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx
     if shown.state in (Order.State.PENDING, Order.State.EXPIRED):
         shown = _settled(shown, polled=is_fragment)

@@ -33,6 +33,8 @@ __all__ = [
     "orders_of_bills",
     "sales_of",
     "stale_bills",
+    "subscription_order_of",
+    "subscription_orders_of",
     "terms_of",
 ]
 
@@ -42,6 +44,18 @@ _State = Order.State
 def order_of(buyer: User, order_id: uuid.UUID) -> Order:
     """An order of `buyer`. Raises OrderNotFoundError, also where it is another's."""
     return _one(_with_all().filter(pk=order_id, buyer_id=buyer.pk), order_id)
+
+
+def subscription_order_of(buyer: User, order_id: uuid.UUID) -> Order:
+    """An order of `buyer` for a subscription. Raises OrderNotFoundError for any other."""
+    own = _with_all().filter(pk=order_id, buyer_id=buyer.pk, kind=Order.Kind.SUBSCRIPTION)
+    return _one(own, order_id)
+
+
+def subscription_orders_of(buyer: User) -> list[Order]:
+    """Every order of `buyer` for a subscription, the newest first: one for each paid period."""
+    own = _with_all().filter(buyer_id=buyer.pk, kind=Order.Kind.SUBSCRIPTION)
+    return list(own.order_by("-created_at", "pk"))
 
 
 def order_for_sale(order_id: uuid.UUID, by: User) -> Order:

@@ -27,6 +27,7 @@ from marketplace.orders.errors import (
 from marketplace.orders.locks import lock_bill, lock_order
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.numbers import new_number
+from marketplace.orders.renewals import open_renewal
 from marketplace.orders.types import Line
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "mark_spent",
     "note_refunded",
     "open_bill",
+    "open_renewal",
     "put_in",
     "reinstate",
     "take_out",

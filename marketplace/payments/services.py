@@ -48,6 +48,7 @@ from marketplace.payments.events import (
     event_processed,
     receive_event,
 )
+from marketplace.payments.gateway_balance import balance_transactions
 from marketplace.payments.locks import lock_payment
 from marketplace.payments.models import Payment
 from marketplace.payments.payouts import (
@@ -70,6 +71,7 @@ from marketplace.payments.subscriptions import (
     start_subscription,
     subscription_of_event,
     take_payment,
+    told_of_failure,
     wish_for,
 )
 from marketplace.payments.transfers import (
@@ -85,6 +87,7 @@ __all__ = [
     "Share",
     "add_evidence_file",
     "add_to_batch",
+    "balance_transactions",
     "bill_of_event",
     "carry_out_transfers",
     "carry_out_wish",
@@ -126,6 +129,7 @@ __all__ = [
     "start_subscription",
     "subscription_of_event",
     "take_payment",
+    "told_of_failure",
     "wish_for",
 ]
 

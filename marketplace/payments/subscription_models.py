@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 
+from marketplace.core.money import Money
+
 __all__ = ["Subscription", "SubscriptionInvoice"]
 
 
@@ -71,6 +73,19 @@ class Subscription(models.Model):
     def __str__(self) -> str:
         return f"subscription {self.id}"
 
+    @property
+    def price(self) -> Money:
+        """Of one period."""
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends with the period that is paid."""
+        wish = self.Wish(self.wish)
+        if wish == self.Wish.NONE:
+            return self.cancel_at_period_end
+        return wish != self.Wish.KEEP
+
 
 class SubscriptionInvoice(models.Model):
     """What one period costs, as Stripe says."""
@@ -99,6 +114,7 @@ class SubscriptionInvoice(models.Model):
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     page_url = models.TextField(blank=True, help_text="Where it is paid by another card.")
     payment_intent_id = models.CharField(max_length=120, blank=True)
+    told = models.BooleanField(default=False, help_text="The buyer knows that it was not paid.")
     order_id = models.UUIDField(
         unique=True, null=True, blank=True, help_text="The order of this period, once it is paid."
     )
@@ -109,3 +125,7 @@ class SubscriptionInvoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or self.stripe_id
+
+    @property
+    def price(self) -> Money:
+        return Money(self.amount_minor, self.currency)

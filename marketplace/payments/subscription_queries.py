@@ -6,12 +6,15 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from marketplace.payments.subscription_models import Subscription, SubscriptionInvoice
 
 __all__ = [
     "invoice_of_order",
+    "orders_of_subscription",
+    "owed_invoice",
+    "paid_until",
     "renewing",
     "subscription_by_id",
     "subscription_of_order",
@@ -49,6 +52,27 @@ def invoice_of_order(order_id: uuid.UUID) -> SubscriptionInvoice | None:
     """The invoice of the period that an order paid."""
     rows = SubscriptionInvoice.objects.select_related("subscription")
     return rows.filter(order_id=order_id).first()
+
+
+def orders_of_subscription(subscription_id: uuid.UUID) -> list[uuid.UUID]:
+    """The orders of its paid periods, the earliest period first."""
+    rows = SubscriptionInvoice.objects.filter(
+        subscription_id=subscription_id, state=_Invoice.PAID, order_id__isnull=False
+    ).order_by("period_start", "created_at")
+    return [order_id for order_id in rows.values_list("order_id", flat=True) if order_id]
+
+
+def paid_until(subscription_id: uuid.UUID) -> dt.datetime | None:
+    """The end of the last period that is paid."""
+    rows = SubscriptionInvoice.objects.filter(subscription_id=subscription_id, state=_Invoice.PAID)
+    until: dt.datetime | None = rows.aggregate(until=Max("period_end"))["until"]
+    return until
+
+
+def owed_invoice(subscription_id: uuid.UUID) -> SubscriptionInvoice | None:
+    """What its buyer still has to pay."""
+    rows = SubscriptionInvoice.objects.filter(subscription_id=subscription_id, state=_Invoice.OPEN)
+    return rows.order_by("period_start", "created_at").last()
 
 
 def undelivered_invoices(subscription_id: uuid.UUID) -> list[SubscriptionInvoice]:

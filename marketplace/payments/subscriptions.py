@@ -48,6 +48,7 @@ __all__ = [
     "start_subscription",
     "subscription_of_event",
     "take_payment",
+    "told_of_failure",
     "wish_for",
 ]
 
@@ -217,6 +218,12 @@ def take_payment(*, invoice: SubscriptionInvoice, bill_id: uuid.UUID, now: dt.da
             "expires_at": now,
         },
     )
+
+
+def told_of_failure(*, invoice_id: uuid.UUID) -> bool:
+    """Note that the buyer is told that an invoice is not paid. Returns whether that is news."""
+    rows = SubscriptionInvoice.objects.filter(pk=invoice_id, told=False)
+    return rows.update(told=True) == 1
 
 
 def lock_invoice(invoice_id: uuid.UUID) -> SubscriptionInvoice:

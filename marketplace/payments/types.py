@@ -29,6 +29,12 @@ from marketplace.payments.payout_policy import (
     Standing,
     Terms,
 )
+from marketplace.payments.subscription_types import (
+    Offer,
+    Subscription,
+    SubscriptionInvoice,
+    SubscriptionWish,
+)
 
 __all__ = [
     "Answer",
@@ -44,6 +50,7 @@ __all__ = [
     "EvidenceFile",
     "Item",
     "Movement",
+    "Offer",
     "Payment",
     "PaymentOutcome",
     "Payout",
@@ -54,6 +61,9 @@ __all__ = [
     "Split",
     "Standing",
     "StripeEvent",
+    "Subscription",
+    "SubscriptionInvoice",
+    "SubscriptionWish",
     "Terms",
     "Transfer",
     "TransferReversal",
