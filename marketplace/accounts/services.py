@@ -22,6 +22,7 @@ from marketplace.accounts.devices import (
     rename_device,
     suspect_copies,
 )
+from marketplace.accounts.erasure import FORMER_SELLER, erase_account
 from marketplace.accounts.fresh import log_in_again, logged_in_recently
 from marketplace.accounts.people import client_address, set_display_name
 from marketplace.accounts.sellers import become_seller
@@ -29,6 +30,7 @@ from marketplace.accounts.tokens import TokenPair
 
 __all__ = [
     "CLIENT_ID",
+    "FORMER_SELLER",
     "DeviceAllowance",
     "DeviceCodes",
     "DeviceRequest",
@@ -39,6 +41,7 @@ __all__ = [
     "client_address",
     "decide_device_login",
     "device_of_removal_link",
+    "erase_account",
     "find_grant",
     "fingerprint",
     "log_in_again",

@@ -25,6 +25,7 @@ from marketplace.catalog.errors import (
     NotASellerError,
     TagError,
 )
+from marketplace.catalog.leaving import close_listings
 from marketplace.catalog.locking import lock, lock_own
 from marketplace.catalog.models import Listing, Tag
 from marketplace.catalog.price_changes import apply_pricing, check_pricing
@@ -51,6 +52,7 @@ __all__ = [
     "check_price",
     "check_pricing",
     "check_terms",
+    "close_listings",
     "create_bundle",
     "create_listing",
     "drop_version",
