@@ -20,7 +20,7 @@ from marketplace.core.errors import MarketplaceError
 from marketplace.core.money import Money
 from marketplace.ledger import queries as ledger_queries
 from marketplace.ledger import services as ledger
-from marketplace.ledger.types import AccountKind
+from marketplace.ledger.types import AccountKind, chart
 from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
 from marketplace.orders.types import Bill, Order
@@ -147,6 +147,7 @@ def _plan(order: Order, account: ConnectedAccount, payment: Payment) -> None:
     sent = payment_queries.sent_of_orders([order.pk]).get(order.pk, 0)
     if owed > sent and not account.receives:
         return  # it waits in the seller's balance until their account can be paid
+    there = ledger_queries.balance(chart.connected(account.user_id, order.currency))
     payments.plan_transfer(
         account=account,
         order_id=order.pk,
@@ -154,6 +155,7 @@ def _plan(order: Order, account: ConnectedAccount, payment: Payment) -> None:
         share=Money(owed, order.currency),
         charge_id=payment.charge_id,
         charge_left=order.price_minor - order.credit_minor,
+        there_minor=there.minor,
     )
 
 

@@ -7,7 +7,7 @@ import uuid
 
 from django.db.models import Min, QuerySet, Sum
 
-from marketplace.ledger.chart import AccountKind
+from marketplace.ledger.chart import KINDS, AccountKind
 from marketplace.ledger.models import Posting
 from marketplace.ledger.types import EntryKind
 
@@ -22,16 +22,17 @@ _SALES = (EntryKind.CHARGE.value, EntryKind.RENEWAL.value)
 
 
 def sellers_with_balance() -> list[uuid.UUID]:
-    """Who is owed something in any currency."""
+    """Who is owed something in any currency, or has something in an account at Stripe."""
     rows = (
-        _postings()
+        Posting.objects.filter(
+            account__kind__in=[str(AccountKind.SELLER), str(AccountKind.CONNECTED)]
+        )
         .order_by()
-        .values("account_id", "account__owner_id")
+        .values_list("account__owner_id", "account__kind", "account__currency")
         .annotate(total=Sum("amount_minor"))
     )
-    # A debt of the shop stands in the books as a credit, which is negative there.
-    owed = {row["account__owner_id"] for row in rows if row["total"] < 0}
-    return sorted(owner for owner in owed if owner is not None)
+    have = {owner for owner, kind, _currency, total in rows if KINDS[kind].sign * total > 0}
+    return sorted(owner for owner in have if owner is not None)
 
 
 def owed_by_order(seller_id: uuid.UUID) -> dict[uuid.UUID, int]:

@@ -71,11 +71,13 @@ def plan_transfer(
     share: Money,
     charge_id: str = "",
     charge_left: int = 0,
+    there_minor: int,
 ) -> None:
     """Write down what brings the seller's account to `share` of an order; lock the order first.
 
     `charge_left` is what of the charge belongs to the order: more is sent from the
-    platform's balance.
+    platform's balance. `there_minor` is what the account has: more cannot come back, since
+    the rest went on to the seller's bank. Later sales make up for it.
     """
     change = share.minor - sent_minor(order_id)
     if change > 0:
@@ -93,7 +95,7 @@ def plan_transfer(
             },
         )
     elif change < 0:
-        _plan_return(order_id, -change)
+        _plan_return(order_id, min(-change, max(there_minor, 0)))
 
 
 def _plan_return(order_id: uuid.UUID, wanted: int) -> None:
@@ -150,8 +152,7 @@ def _take_back(reversal: TransferReversal) -> None:
             amount_minor=reversal.amount_minor,
         )
     except TransferRefusedError as error:
-        # The money went on to the seller's bank: their balance here is below zero until
-        # later sales make up for it.
+        # The account has less than our books say. The next plan looks again.
         logger.warning("reversal %s: %s", reversal.pk, error)
         mine.update(state=_State.FAILED, failure=str(error)[:300])
     else:
