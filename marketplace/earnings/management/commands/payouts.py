@@ -78,6 +78,7 @@ class Command(BaseCommand):
             return
         # Account numbers are for the operator's eyes alone.
         options["out"].touch(mode=0o600)
+        options["out"].chmod(0o600)
         options["out"].write_text(text, encoding="utf-8-sig", newline="")
         self.stdout.write(f"Written to {options['out']}. After the transfer: payouts mark-paid.")
 
