@@ -29,6 +29,7 @@ __all__ = [
     "booked",
     "counterparts",
     "earned_since",
+    "entry_count",
     "entry_of",
     "external_totals",
     "first_sale",
@@ -40,6 +41,7 @@ __all__ = [
     "sellers_with_balance",
     "sold_since",
     "sources_like",
+    "sources_of",
     "totals",
 ]
 
@@ -162,6 +164,11 @@ def entry_of(source: str) -> Entry | None:
     return Entry.objects.filter(source=source).prefetch_related("postings__account").first()
 
 
+def entry_count() -> int:
+    """How many entries there are."""
+    return Entry.objects.count()
+
+
 def sources_like(beginning: str) -> list[str]:
     """The sources that begin like this, the oldest first."""
     rows = Entry.objects.filter(source__startswith=beginning).order_by("id")
@@ -210,6 +217,12 @@ def external_totals(kinds: Iterable[AccountKind]) -> dict[tuple[str, str], int]:
         .annotate(total=Sum("amount_minor"))
     )
     return {(external, currency): total for external, currency, total in rows}
+
+
+def sources_of(external: str) -> list[str]:
+    """The sources of the entries that name an object at Stripe."""
+    rows = Entry.objects.filter(external=external).order_by("id")
+    return list(rows.values_list("source", flat=True))
 
 
 def _sum(postings: QuerySet[Posting]) -> int:

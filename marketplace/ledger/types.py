@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from marketplace.core.money import Money
 from marketplace.ledger import chart
-from marketplace.ledger.chart import AccountKind, AccountName
+from marketplace.ledger.chart import KINDS, AccountKind, AccountName
 from marketplace.ledger.models import Account, Entry, Posting
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Line",
     "Posting",
     "chart",
+    "meaning_of",
     "move",
     "name_of",
 ]
@@ -73,6 +74,11 @@ class AccountTotal:
     total: Money
     accounts: int
 
+    @property
+    def raw_minor(self) -> int:
+        """The same as debits minus credits."""
+        return KINDS[self.kind].sign * self.total.minor
+
 
 def move(
     *, debit: AccountName, credit: AccountName, minor: int, order_id: uuid.UUID | None = None
@@ -85,3 +91,8 @@ def move(
 def name_of(account: Account) -> AccountName:
     """The name of an account that has a row."""
     return AccountName(account.code, AccountKind(account.kind), account.currency, account.owner_id)
+
+
+def meaning_of(kind: str) -> str:
+    """What accounts of a kind hold, in a few words for the operator."""
+    return KINDS[kind].meaning

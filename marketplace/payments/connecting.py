@@ -19,6 +19,7 @@ __all__ = [
     "account_of",
     "bank_details_of",
     "connect_seller",
+    "connected_accounts",
     "is_paid_by_stripe",
     "onboarding_url",
     "refresh_account",
@@ -45,6 +46,11 @@ def is_paid_by_stripe(country: str) -> bool:
 def account_of(user_id: uuid.UUID) -> ConnectedAccount | None:
     """A seller's account at Stripe, as it was last read."""
     return ConnectedAccount.objects.filter(user_id=user_id).first()
+
+
+def connected_accounts() -> list[ConnectedAccount]:
+    """Every account at Stripe that there is."""
+    return list(ConnectedAccount.objects.filter(account_id__isnull=False).order_by("created_at"))
 
 
 def bank_details_of(user_id: uuid.UUID) -> BankDetails | None:

@@ -11,6 +11,7 @@ from marketplace.core.money import Money
 from marketplace.payments.connecting import (
     account_of,
     bank_details_of,
+    connected_accounts,
     is_paid_by_stripe,
 )
 from marketplace.payments.dispute_queries import (
@@ -61,6 +62,7 @@ __all__ = [
     "bills_in_dispute",
     "bills_with_payments",
     "blocks_refund",
+    "connected_accounts",
     "dispute_by_id",
     "dispute_rate",
     "disputes_of",
@@ -138,7 +140,8 @@ def refunds_of(bill_id: uuid.UUID) -> list[Refund]:
 def unsettled_bills() -> list[uuid.UUID]:
     """Bills of which Stripe may know more than we do: payments and refunds under way."""
     refunding = Q(refunds__state__in=_UNDER_WAY)
-    unbooked = Q(state=Payment.State.SUCCEEDED, amount_minor__gt=0, stripe_fee_minor=None)
+    paid = Q(state__in=[Payment.State.SUCCEEDED, Payment.State.REFUNDED])
+    unbooked = paid & Q(amount_minor__gt=0, stripe_fee_minor=None)
     rows = Payment.objects.filter(Q(state__in=_OPEN) | refunding | unbooked).order_by().distinct()
     return list(rows.values_list("bill_id", flat=True))
 

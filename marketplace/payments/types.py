@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ from marketplace.payments.subscription_types import (
 
 __all__ = [
     "Answer",
+    "BalanceTransaction",
     "BankDetails",
     "ChargeSnapshot",
     "ConnectedAccount",
@@ -144,6 +146,20 @@ class RefundSnapshot:
     ours: str | None
     transaction_id: str = ""
     failure_transaction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceTransaction:
+    """A movement of a balance at Stripe: `net` is what it changed, fees taken off.
+
+    `source` is the object it is about (ch_…, re_…, tr_…), empty where there is none.
+    """
+
+    id: str
+    kind: str
+    source: str
+    net: Money
+    at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
