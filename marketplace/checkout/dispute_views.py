@@ -61,13 +61,13 @@ def dispute(request: HttpRequest, dispute_id: uuid.UUID) -> HttpResponse:
         case = services.case_to_answer(by, dispute_id, now=now)
         if not form.is_valid():
             return _page(request, dispute_id, form=form, status=422)
-        payments.save_answer(dispute_id=dispute_id, texts=form.cleaned_data, by=by.pk, now=now)
+        texts = form.cleaned_data
         if "hand_in" not in request.POST:
+            payments.save_answer(dispute_id=dispute_id, texts=texts, by=by.pk, now=now)
             messages.success(request, _("Kept. It is not handed in yet."))
             return redirect("checkout:dispute", dispute_id)
-        payments.hand_in_answer(
-            dispute_id=dispute_id, facts=services.facts_of(case), by=by.pk, now=now
-        )
+        facts = services.facts_of(case)
+        payments.hand_in_answer(dispute_id=dispute_id, texts=texts, facts=facts, by=by.pk, now=now)
     except (NotYoursToAnswerError, DisputeClosedError) as error:
         messages.warning(request, str(error))
         return redirect("checkout:dispute", dispute_id)

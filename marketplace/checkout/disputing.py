@@ -18,6 +18,7 @@ import uuid
 
 from django.db import transaction
 
+from marketplace.checkout import booking, distributing
 from marketplace.checkout.dispute_mails import mail_dispute
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing import services as licensing
@@ -46,6 +47,7 @@ def follow_disputes(*, bill_id: uuid.UUID, now: dt.datetime) -> None:
     payments.refresh_disputes(bill_id=bill_id, now=now)
     for dispute in payment_queries.disputes_of([bill_id]):
         _apply(dispute.pk, bill_id, now=now)
+    distributing.distribute_quietly(bill_id)
 
 
 def sweep_disputes(*, now: dt.datetime) -> int:
@@ -73,11 +75,12 @@ def _apply(dispute_id: uuid.UUID, bill_id: uuid.UUID, *, now: dt.datetime) -> No
     if dispute.payment.state not in (Payment.State.SUCCEEDED, Payment.State.REFUNDED):
         return  # heard of before its payment: the sweep comes again
     stage = payments.follow_stage(dispute)
-    if stage is None:
-        return
-    for order in disputed:
-        _move(order, dispute, stage, now=now)
-    mail_dispute(order_queries.bill_by_id(bill_id), dispute, stage)
+    if stage is not None:
+        for order in disputed:
+            _move(order, dispute, stage, now=now)
+        mail_dispute(order_queries.bill_by_id(bill_id), dispute, stage)
+    # Money may move without a new stage, as when an event told of the dispute before it.
+    booking.book_bill(bill_id, now=now)
 
 
 def _move(order: Order, dispute: Dispute, stage: str, *, now: dt.datetime) -> None:

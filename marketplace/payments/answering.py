@@ -78,16 +78,18 @@ def save_answer(
     *, dispute_id: uuid.UUID, texts: Mapping[str, str], by: uuid.UUID, now: dt.datetime
 ) -> Answer:
     """Keep what is written so far. Raises DisputeClosedError, EvidenceInvalidError."""
-    dispute = _open(dispute_id, now=now)
+    return _write(_open(dispute_id, now=now), texts, by=by)
+
+
+def _write(dispute: Dispute, texts: Mapping[str, str], *, by: uuid.UUID) -> Answer:
     if any(len(text) > LONGEST_TEXT for text in texts.values()):
         raise EvidenceInvalidError(_("A text may have at most 20,000 characters. Shorten it."))
     if sum(map(len, texts.values())) > LONGEST_TEXTS:
         raise EvidenceInvalidError(_("All texts together may have at most 150,000 characters."))
     answer, _created = Answer.objects.get_or_create(dispute=dispute, defaults={"written_by": by})
-    if answer.state == _State.DRAFT:
-        answer.texts = {name: text for name, text in texts.items() if text.strip()}
-        answer.written_by = by
-        answer.save(update_fields=["texts", "written_by"])
+    answer.texts = {name: text for name, text in texts.items() if text.strip()}
+    answer.written_by = by
+    answer.save(update_fields=["texts", "written_by"])
     return answer
 
 
@@ -162,17 +164,21 @@ def remove_evidence_file(*, dispute_id: uuid.UUID, slot: str, now: dt.datetime) 
 
 
 def hand_in_answer(
-    *, dispute_id: uuid.UUID, facts: Mapping[str, str], by: uuid.UUID, now: dt.datetime
+    *,
+    dispute_id: uuid.UUID,
+    texts: Mapping[str, str],
+    facts: Mapping[str, str],
+    by: uuid.UUID,
+    now: dt.datetime,
 ) -> Answer:
     """Send the answer to the bank, with what the shop knows by itself (`facts`). Once.
 
-    Pressed twice it is handed in once. Raises DisputeClosedError, EvidenceInvalidError where
-    nothing was written yet, EvidenceRefusedError (it can be changed and handed in again),
-    PaymentsUnavailableError (it is fixed; asking again is safe).
+    Pressed again while Stripe has not confirmed it, the same answer is sent, whatever `texts`
+    say by then. Raises DisputeClosedError, EvidenceInvalidError where nothing is said,
+    EvidenceRefusedError (it can be changed and handed in again), PaymentsUnavailableError
+    (it is fixed; asking again is safe).
     """
-    answer = _fix(dispute_id, facts, by=by, now=now)
-    if answer.state == _State.SENT:
-        return answer
+    answer = _fix(dispute_id, texts, facts, by=by, now=now)
     dispute = answer.dispute
     files = {file.slot: file.stripe_id for file in _kept(dispute)}
     try:
@@ -193,20 +199,25 @@ def hand_in_answer(
 
 @transaction.atomic
 def _fix(
-    dispute_id: uuid.UUID, facts: Mapping[str, str], *, by: uuid.UUID, now: dt.datetime
+    dispute_id: uuid.UUID,
+    texts: Mapping[str, str],
+    facts: Mapping[str, str],
+    *,
+    by: uuid.UUID,
+    now: dt.datetime,
 ) -> Answer:
     dispute = lock_dispute(dispute_id)
-    answer = Answer.objects.filter(dispute=dispute).first()
-    if answer is not None and answer.state != _State.DRAFT:
+    answer = Answer.objects.filter(dispute=dispute, state=_State.SENDING).first()
+    if answer is not None:
         return answer
-    dispute = _open(dispute_id, now=now)
-    if answer is None or not (answer.texts or _kept(dispute).exists()):
+    answer = _write(_open(dispute_id, now=now), texts, by=by)
+    if not (answer.texts or _kept(dispute).exists()):
         raise EvidenceInvalidError(
             _("Write something, or add a file, before you hand the answer in.")
         )
     answer.texts = {**{name: text for name, text in facts.items() if text}, **answer.texts}
-    answer.state, answer.written_by = _State.SENDING, by
-    answer.save(update_fields=["texts", "state", "written_by"])
+    answer.state = _State.SENDING
+    answer.save(update_fields=["texts", "state"])
     return answer
 
 

@@ -89,7 +89,8 @@ class Movement(models.Model):
 
     @property
     def amount(self) -> Money:
-        return Money(self.amount_minor, self.currency)
+        """How much, whichever way it went."""
+        return Money(abs(self.amount_minor), self.currency)
 
     @property
     def fee(self) -> Money:
