@@ -99,9 +99,10 @@ def _follow(order: Order, whole: PaymentOutcome, *, now: dt.datetime) -> bool:
     own = payment_queries.outcome_for(order.pk, order.bill_id)
     assert own is not None, "it is an outcome of the same payment"
     back = own.refunded.minor + own.credited.minor
-    all_cash_back = whole.state == _Payment.REFUNDED and order.cash.minor > 0
+    # Who gives all the cash back at Stripe means all. From our own pages a part may be just that.
+    all_back = whole.state == _Payment.REFUNDED and whole.at_stripe and order.cash.minor > 0
     try:
-        if all_cash_back or (order.price_minor and back >= order.price_minor):
+        if all_back or (order.price_minor and back >= order.price_minor):
             consequences.refunded(order, now=now)
         elif order.state == _Order.REFUNDED:
             if whole.refund_failed:

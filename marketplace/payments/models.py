@@ -112,6 +112,9 @@ class Refund(models.Model):
     stripe_id = models.CharField(max_length=120, unique=True, null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     failure = models.CharField(max_length=300, blank=True, help_text="Why it failed.")
+    at_stripe = models.BooleanField(
+        default=False, help_text="Made at Stripe, where nobody knows of orders and credit."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

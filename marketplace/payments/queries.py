@@ -180,4 +180,5 @@ def _outcome(payment: Payment, refunds: list[Refund]) -> PaymentOutcome:
         checkout_url=payment.checkout_url if is_open else "",
         refund_pending=any(refund.state in _UNDER_WAY for refund in refunds),
         refund_failed=any(refund.state == Refund.State.FAILED for refund in refunds),
+        at_stripe=any(refund.at_stripe for refund in done),
     )

@@ -90,7 +90,12 @@ def record_refund(payment: Payment, snapshot: RefundSnapshot) -> Refund:
         # Ours, but the answer that named it was lost.
         refund = payment.refunds.filter(pk=snapshot.ours, stripe_id=None).first()
     if refund is None:
-        refund = Refund(payment=payment, order_id=payment.sole_order_id, reason=_("Made at Stripe"))
+        refund = Refund(
+            payment=payment,
+            order_id=payment.sole_order_id,
+            reason=_("Made at Stripe"),
+            at_stripe=True,
+        )
     refund.stripe_id = snapshot.id
     refund.amount_minor = snapshot.amount_minor
     refund.state = merge_refund(refund.state, reported_refund(snapshot))

@@ -105,6 +105,7 @@ class PaymentOutcome:
     checkout_url: str  # where to pay, while the state is open; else empty
     refund_pending: bool
     refund_failed: bool  # a refund came back, or Stripe refused it
+    at_stripe: bool = False  # of what has gone back, some was refunded at Stripe's own page
 
 
 @dataclass(frozen=True, slots=True)
