@@ -7,29 +7,35 @@ from dataclasses import dataclass
 
 from marketplace.accounts.types import User
 from marketplace.core.money import Money
+from marketplace.earnings.owed import Owed, owed_to
 from marketplace.earnings.plotting import Plot, plot_of
 from marketplace.ledger import queries as ledger
-from marketplace.ledger.types import AccountKind, chart
+from marketplace.ledger.types import chart
 
 __all__ = ["Purse", "purses_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """One currency: what is owed to the seller (below zero: by them), and what is on its way."""
+    """One currency: what is owed to the seller and when, what is on its way, and how it came."""
 
-    balance: Money
+    owed: Owed
     on_its_way: Money
     plot: Plot
+
+    @property
+    def balance(self) -> Money:
+        """What is owed to the seller in all; below zero, what they owe."""
+        return self.owed.balance
 
 
 def purses_of(seller: User, *, now: dt.datetime) -> list[Purse]:
     """One purse for each currency in which the seller ever sold something."""
     return [
         Purse(
-            balance=balance,
-            on_its_way=ledger.balance(chart.payouts_in_transit(seller.pk, balance.currency)),
-            plot=plot_of(seller, balance.currency, now=now),
+            owed=owed,
+            on_its_way=ledger.balance(chart.payouts_in_transit(seller.pk, owed.balance.currency)),
+            plot=plot_of(seller, owed.balance.currency, now=now),
         )
-        for balance in ledger.balances_of(seller.pk, AccountKind.SELLER)
+        for owed in owed_to(seller, now=now)
     ]

@@ -23,7 +23,7 @@ from marketplace.ledger.types import AccountKind, Posting
 from marketplace.orders import queries as orders
 from marketplace.orders.types import Order
 
-__all__ = ["StatementLine", "currency_of", "lines_of", "postings_of", "to_csv"]
+__all__ = ["StatementLine", "currencies_of", "currency_of", "lines_of", "postings_of", "to_csv"]
 
 _FORMULA = ("=", "+", "-", "@")
 _BATCH = 500  # lines whose orders are read at once
@@ -41,12 +41,16 @@ class StatementLine:
     balance: Money
 
 
+def currencies_of(seller: User) -> list[str]:
+    """The currencies in which the seller ever sold something."""
+    return [money.currency for money in ledger.balances_of(seller.pk, AccountKind.SELLER)]
+
+
 def currency_of(seller: User, asked: str) -> str:
     """The currency of a statement: the one asked for, or the first that the seller has."""
-    have = [money.currency for money in ledger.balances_of(seller.pk, AccountKind.SELLER)]
     if asked in CURRENCIES:
         return asked
-    return have[0] if have else next(iter(CURRENCIES))
+    return next(iter([*currencies_of(seller), *CURRENCIES]))
 
 
 def postings_of(seller: User, currency: str) -> QuerySet[Posting]:

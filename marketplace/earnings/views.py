@@ -46,7 +46,7 @@ def statement_page(request: HttpRequest) -> HttpResponse:
         "page": page,
         "lines": statement.lines_of(page.object_list),
         "currency": currency,
-        "currencies": [purse.balance.currency for purse in purses_of(seller, now=timezone.now())],
+        "currencies": statement.currencies_of(seller),
     }
     return render(request, "earnings/statement.html", context)
 
