@@ -14,7 +14,7 @@ from django.db import transaction
 
 from marketplace.catalog import services as catalog
 from marketplace.catalog.errors import SoldOutError
-from marketplace.checkout import crediting, discounting, periods
+from marketplace.checkout import booking, crediting, discounting, periods
 from marketplace.checkout.mails import mail_receipt, mail_refund, mail_restored
 from marketplace.checkout.presents import give_present
 from marketplace.licensing import services as licensing
@@ -58,7 +58,8 @@ def keep_copy(order: Order, *, now: dt.datetime) -> None:
 
 def arrived(bill: Bill, begun: Sequence[Order], *, now: dt.datetime) -> None:
     """The bill is paid, and this may be the first that its orders hear of it."""
-    if all(order.state in (_State.PENDING, _State.EXPIRED) for order in begun):
+    unheard = all(order.state in (_State.PENDING, _State.EXPIRED) for order in begun)
+    if unheard and not booking.is_charged(bill.pk):
         crediting.hold_again(bill, now=now)
 
 
@@ -70,6 +71,7 @@ def pay(bill: Bill, *, now: dt.datetime) -> None:
     for order in begun:
         if orders.mark_paid(order_id=order.pk, now=now):
             fulfil(order_queries.order_by_id(order.pk), now=now)
+    booking.book_bill(bill.pk, now=now)
 
 
 def fulfil(order: Order, *, now: dt.datetime) -> None:
@@ -131,10 +133,10 @@ def reinstated(order: Order, *, now: dt.datetime) -> None:
 
 
 def _grant(order: Order, *, now: dt.datetime) -> Entitlement:
-    if order.is_present:
-        return give_present(order, now=now)
     if order.kind == Order.Kind.SUBSCRIPTION:
         return periods.deliver(order, now=now)
+    if order.is_present:
+        return give_present(order, now=now)
     days = order.start_days
     return licensing.grant(
         user=order.buyer,

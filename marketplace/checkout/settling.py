@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.catalog.errors import SoldOutError
-from marketplace.checkout import consequences, distributing
+from marketplace.checkout import booking, consequences, distributing
 from marketplace.core.money import Money
 from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
@@ -80,7 +80,9 @@ def _apply(bill_id: uuid.UUID, *, now: dt.datetime) -> list[Order]:
             assert outcome is not None
             _check_price(begun, outcome)
             consequences.arrived(begun[0].bill, begun, now=now)
-            return [order for order in begun if not _follow(order, outcome, now=now)]
+            astray = [order for order in begun if not _follow(order, outcome, now=now)]
+            booking.book_bill(bill_id, now=now)
+            return astray
         case _Payment.FAILED | _Payment.EXPIRED:
             consequences.expire(begun[0].bill, now=now)
     return []
