@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
-from marketplace.checkout.carting import CartLine, UserCart
+from marketplace.checkout.carting import UserCart
 from marketplace.checkout.errors import CartChangedError
 from marketplace.checkout.starting import start_checkout
-from marketplace.checkout.types import Started, Wish
+from marketplace.checkout.sums import Extras
+from marketplace.checkout.types import Started
 
 __all__ = ["pay_cart"]
 
@@ -21,19 +22,21 @@ def pay_cart(
     buyer: User,
     currency: str,
     shown: Mapping[str, str],
+    extras: Extras,
     site: str,
     language: str,
     now: dt.datetime,
 ) -> Started:
     """Begin to pay for all that is in the cart in one currency.
 
-    `shown` is the page that was pressed: the id of each item and the token of the terms at
-    its line. Where the cart is another by now nothing is begun. Raises CartChangedError and
-    what `start_checkout` raises; then nothing was charged.
+    `shown` is the page that was pressed: the id of each item and what was said at its line
+    (`CartLine.shown`); `extras` the discount code and whether to use credit. Where the cart is
+    another by now nothing is begun. Raises CartChangedError and what `start_checkout` raises;
+    then nothing was charged.
     """
-    payment = UserCart(buyer).look().payment_in(currency)
+    payment = UserCart(buyer).look(now=now).payment_in(currency)
     lines = () if payment is None else payment.lines
-    now_there = {str(line.item.pk): _token(line) for line in lines}
+    now_there = {str(line.item.pk): line.shown for line in lines}
     if not lines or now_there != dict(shown):
         raise CartChangedError(
             _(
@@ -47,22 +50,10 @@ def pay_cart(
         )
     return start_checkout(
         buyer=buyer,
-        wishes=[_wish(line) for line in lines],
+        wishes=[line.wish for line in lines],
+        code=extras.code,
+        use_credit=extras.use_credit,
         site=site,
         language=language,
         now=now,
-    )
-
-
-def _token(line: CartLine) -> str:
-    return "" if line.terms is None else line.terms.token
-
-
-def _wish(line: CartLine) -> Wish:
-    return Wish(
-        listing_id=line.item.listing_id,
-        seen=_token(line),
-        offered=line.item.offered,
-        recipient_email=line.item.recipient_email,
-        message=line.item.present_message,
     )

@@ -18,8 +18,10 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.types import Listing
-from marketplace.checkout.errors import StillProcessingError
-from marketplace.core.money import Money
+from marketplace.checkout.errors import StillProcessingError, SubscriptionOnlyError
+from marketplace.checkout.quoting import terms_now
+from marketplace.checkout.types import Wish
+from marketplace.core.money import Money, parse_money
 from marketplace.licensing import queries as licensing
 from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
@@ -33,6 +35,7 @@ __all__ = [
     "CartView",
     "LineState",
     "UserCart",
+    "accepted",
     "look_at",
     "on_its_way",
     "wish_for",
@@ -46,7 +49,8 @@ class LineState(enum.StrEnum):
 
     READY = "ready"
     CHANGED = "changed"  # other terms than the buyer saw
-    GONE = "gone"  # taken off sale
+    GONE = "gone"  # taken off sale, or only to be subscribed to
+    SOLD_OUT = "sold_out"
     OWNED = "owned"
     PROCESSING = "processing"  # an earlier payment for it is on its way
     OWN = "own"  # the buyer's own listing
@@ -73,7 +77,18 @@ class CartLine:
         """What it costs now; what is off sale costs what it did."""
         if self.terms is None:
             return self.item.seen_price
-        return self.item.offered or self.terms.price
+        if self.listing.is_open:
+            return self.offered
+        return self.terms.price
+
+    @property
+    def offered(self) -> Money:
+        """Where buyers choose: what they chose, or what the seller suggests."""
+        chosen = self.item.offered
+        if chosen is None or chosen.currency != self.listing.currency:
+            return self.listing.suggestion
+        # The seller may have raised the least price since.
+        return chosen if chosen.minor >= self.listing.price_minor else self.listing.suggestion
 
     @property
     def repriced(self) -> bool:
@@ -81,12 +96,27 @@ class CartLine:
 
     @property
     def ready(self) -> bool:
+        """Whether it can be paid as it stands; else its buyer has to decide something first."""
         return self.state == LineState.READY
 
     @property
-    def asks(self) -> bool:
-        """Whether the buyer has to decide something before anything can be paid."""
-        return not self.ready
+    def shown(self) -> str:
+        """What the page says of it, in one word: its terms, and what the buyer chose to pay."""
+        if self.terms is None:
+            return ""
+        chosen = f":{self.offered.minor}" if self.listing.is_open else ""
+        return f"{self.terms.token}{chosen}"
+
+    @property
+    def wish(self) -> Wish:
+        """What the checkout is asked for; `seen` is the token of the terms of this moment."""
+        return Wish(
+            listing_id=self.item.listing_id,
+            seen="" if self.terms is None else self.terms.token,
+            offered=self.offered if self.listing.is_open else None,
+            recipient_email=self.item.recipient_email,
+            message=self.item.present_message,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +161,8 @@ class UserCart:
     def __init__(self, user: User) -> None:
         self.user = user
 
-    def look(self) -> CartView:
-        return look_at(order_queries.cart_items(self.user), buyer=self.user)
+    def look(self, *, now: dt.datetime) -> CartView:
+        return look_at(order_queries.cart_items(self.user), buyer=self.user, now=now)
 
     def count(self) -> int:
         return order_queries.cart_count(self.user)
@@ -153,27 +183,50 @@ class UserCart:
             _require_not_bought(self.user, wish.listing_id)
         orders.put_in(user=self.user, wish=wish, now=now)
 
-    def agree(self, item_id: uuid.UUID, seen: str) -> bool:
+    def agree(self, item_id: uuid.UUID, seen: str, *, now: dt.datetime) -> bool:
         """Agree to the terms with the token `seen`. False where they are others by now."""
         item = order_queries.cart_items(self.user).filter(pk=item_id).first()
-        terms = None if item is None else _terms(item.listing)
+        terms = None if item is None else _terms(item.listing, now=now)
         if terms is None or terms.token != seen:
             return False
         return orders.agree_in_cart(
             user=self.user, item_id=item_id, seen=seen, seen_price=terms.price
         )
 
+    def offer(self, item_id: uuid.UUID, typed: str, *, now: dt.datetime) -> bool:
+        """Choose what to pay where the price is the buyer's to choose, as a person types it.
+
+        False where it is not there. Raises MoneyError, PriceError.
+        """
+        item = order_queries.cart_items(self.user).filter(pk=item_id).first()
+        if item is None or not item.listing.is_open:
+            return False
+        amount = accepted(item.listing, typed, now=now)
+        return orders.offer_in_cart(user=self.user, item_id=item_id, offered=amount)
+
     def take(self, item_id: uuid.UUID) -> bool:
         """Take one thing out. Returns whether it was there."""
         return orders.take_out(user=self.user, item_id=item_id)
 
 
-def wish_for(listing: Listing, seen: str, *, to: str = "", message: str = "") -> CartWish:
+def accepted(listing: Listing, typed: str, *, now: dt.datetime) -> Money:
+    """What a buyer typed, if the seller takes so much. Raises MoneyError, PriceError."""
+    return catalog.accept_price(listing, parse_money(typed, listing.currency), now)
+
+
+def wish_for(
+    listing: Listing, seen: str, *, to: str = "", message: str = "", now: dt.datetime
+) -> CartWish:
     """What is put into a cart: with the terms of the page that was pressed, `seen`.
 
-    A token that is none counts as the terms of this moment.
+    A token that is none counts as the terms of this moment. Raises SubscriptionOnlyError.
     """
-    terms = order_queries.terms_of(listing)
+    if listing.is_subscription:
+        raise SubscriptionOnlyError(
+            _("“%(title)s” is a subscription: it is begun on its own page, and not in a cart.")
+            % {"title": listing.title}
+        )
+    terms = terms_now(listing, now=now)
     price = price_in_token(seen) if len(seen) <= _TOKEN_MAX else None
     return CartWish(
         listing_id=listing.pk,
@@ -184,9 +237,9 @@ def wish_for(listing: Listing, seen: str, *, to: str = "", message: str = "") ->
     )
 
 
-def look_at(items: Iterable[CartItem], *, buyer: User | None) -> CartView:
+def look_at(items: Iterable[CartItem], *, buyer: User | None, now: dt.datetime) -> CartView:
     """How these things stand for `buyer`; None for somebody who has not logged in."""
-    lines = [_line(item, buyer) for item in items]
+    lines = [_line(item, buyer, now=now) for item in items]
     currencies = list(dict.fromkeys(line.price.currency for line in lines))
     return CartView(
         tuple(
@@ -203,8 +256,8 @@ def _by_seller(lines: Iterable[CartLine]) -> tuple[tuple[str, tuple[CartLine, ..
     return tuple((seller, tuple(group)) for seller, group in groupby(sorted(lines, key=name), name))
 
 
-def _line(item: CartItem, buyer: User | None) -> CartLine:
-    terms = _terms(item.listing)
+def _line(item: CartItem, buyer: User | None, *, now: dt.datetime) -> CartLine:
+    terms = _terms(item.listing, now=now)
     if buyer is not None and item.listing.seller_id == buyer.pk:
         return CartLine(item, LineState.OWN, terms)
     if buyer is not None and not item.recipient_email:
@@ -215,14 +268,24 @@ def _line(item: CartItem, buyer: User | None) -> CartLine:
             return CartLine(item, LineState.PROCESSING, terms, order)
     if terms is None:
         return CartLine(item, LineState.GONE, None)
+    if _sold_out(item, buyer):
+        return CartLine(item, LineState.SOLD_OUT, terms)
     changed = terms.token != item.seen
     return CartLine(item, LineState.CHANGED if changed else LineState.READY, terms)
 
 
-def _terms(listing: Listing) -> Terms | None:
-    if listing.status != Listing.Status.ON_SALE:
+def _terms(listing: Listing, *, now: dt.datetime) -> Terms | None:
+    if listing.status != Listing.Status.ON_SALE or listing.is_subscription:
         return None
-    return order_queries.terms_of(listing)
+    return terms_now(listing, now=now)
+
+
+def _sold_out(item: CartItem, buyer: User | None) -> bool:
+    if catalog.copies_left(item.listing) != 0:
+        return False
+    # The last copy may be kept for this very buyer, who has come back from the hosted page.
+    pair = (item.listing_id, item.recipient_email)
+    return buyer is None or not order_queries.live_orders(buyer, [pair])
 
 
 def on_its_way(buyer: User, listing_id: uuid.UUID) -> Order | None:

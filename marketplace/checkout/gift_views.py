@@ -24,7 +24,6 @@ from marketplace.checkout.gift_forms import GiftForm
 from marketplace.checkout.session_cart import cart_of
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import ConflictError
-from marketplace.orders import queries as orders
 from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
 
 __all__ = ["gift"]
@@ -63,6 +62,7 @@ def _into_cart(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpRe
         request.POST.get("seen", ""),
         to=form.cleaned_data["address"],
         message=form.cleaned_data["message"],
+        now=timezone.now(),
     )
     cart_of(request).put(wish, now=timezone.now())
     messages.success(request, _("“%s” is in your cart.") % listing.title)
@@ -92,7 +92,7 @@ def _page(
     context = {
         "listing": listing,
         "form": form,
-        "seen": orders.terms_of(listing).token,
+        "seen": services.terms_now(listing, now=timezone.now()).token,
         "promises": promises(listing),
         "withdrawal": withdrawal(rental=listing.is_rental),
         "alert": alert,

@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.types import Listing
-from marketplace.checkout.carting import CartView, UserCart, look_at
+from marketplace.checkout.carting import CartView, UserCart, accepted, look_at
+from marketplace.checkout.quoting import terms_now
 from marketplace.core.money import Money
-from marketplace.orders import queries as order_queries
 from marketplace.orders import services as orders
 from marketplace.orders.errors import CartFullError
 from marketplace.orders.types import CART_MAX, CartItem, CartWish
@@ -44,8 +44,8 @@ class SessionCart:
     def __init__(self, session: SessionBase) -> None:
         self._session = session
 
-    def look(self) -> CartView:
-        return look_at(self.items(), buyer=None)
+    def look(self, *, now: dt.datetime) -> CartView:
+        return look_at(self.items(), buyer=None, now=now)
 
     def count(self) -> int:
         return len(self._rows())
@@ -67,21 +67,27 @@ class SessionCart:
         row = {"id": str(uuid.uuid4()), "listing": str(wish.listing_id), "at": now.isoformat()}
         self._keep([*rows, row | _seen(wish.seen, wish.seen_price)])
 
-    def agree(self, item_id: uuid.UUID, seen: str) -> bool:
+    def agree(self, item_id: uuid.UUID, seen: str, *, now: dt.datetime) -> bool:
         """Agree to the terms with the token `seen`. False where they are others by now."""
-        rows = self._rows()
-        for row, item in zip(rows, [_item(row) for row in rows], strict=True):
-            if item.pk != item_id or not _exists(item):
-                continue
-            if item.listing.status != Listing.Status.ON_SALE:
-                return False
-            terms = order_queries.terms_of(item.listing)
-            if terms.token != seen:
-                return False
-            row.update(_seen(seen, terms.price))
-            self._keep(rows)
-            return True
-        return False
+        item = self._find(item_id)
+        if item is None or item.listing.status != Listing.Status.ON_SALE:
+            return False
+        terms = terms_now(item.listing, now=now)
+        if terms.token != seen:
+            return False
+        self._change(item_id, _seen(seen, terms.price))
+        return True
+
+    def offer(self, item_id: uuid.UUID, typed: str, *, now: dt.datetime) -> bool:
+        """Choose what to pay where the price is the buyer's to choose, as a person types it.
+
+        False where it is not there. Raises MoneyError, PriceError.
+        """
+        item = self._find(item_id)
+        if item is None or not item.listing.is_open:
+            return False
+        self._change(item_id, {"offered": accepted(item.listing, typed, now=now).minor})
+        return True
 
     def take(self, item_id: uuid.UUID) -> bool:
         """Take one thing out. Returns whether it was there."""
@@ -105,6 +111,12 @@ class SessionCart:
                 logger.info("a full cart took no more at a log-in")
                 break
         self._session.pop(_KEY, None)
+
+    def _find(self, item_id: uuid.UUID) -> CartItem | None:
+        return next((item for item in self.items() if item.pk == item_id), None)
+
+    def _change(self, item_id: uuid.UUID, fields: dict[str, Any]) -> None:
+        self._keep([row | fields if row["id"] == str(item_id) else row for row in self._rows()])
 
     def _rows(self) -> list[dict[str, Any]]:
         return list(self._session.get(_KEY, []))
@@ -132,6 +144,7 @@ def _item(row: dict[str, Any]) -> CartItem:
         seen=row["seen"],
         seen_minor=row["minor"],
         seen_currency=row["currency"],
+        offered_minor=row.get("offered"),
         added_at=dt.datetime.fromisoformat(row["at"]),
     )
 

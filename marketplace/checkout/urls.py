@@ -21,6 +21,7 @@ urlpatterns = [
     path("cart/badge/", cart_views.badge, name="cart_badge"),
     path("cart/add/<uuid:listing_id>/", cart_views.add, name="cart_add"),
     path("cart/agree/", cart_views.agree, name="cart_agree"),
+    path("cart/offer/", cart_views.offer, name="cart_offer"),
     path("cart/remove/", cart_views.remove, name="cart_remove"),
     path("cart/pay/", cart_views.pay, name="cart_pay"),
     path("gift/<uuid:listing_id>/", gift_views.gift, name="gift"),

@@ -27,6 +27,7 @@ __all__ = [
     "cart_items",
     "empty_of",
     "lock_cart",
+    "offer_in_cart",
     "put_in",
     "take_out",
 ]
@@ -68,7 +69,8 @@ def put_in(*, user: User, wish: CartWish, now: dt.datetime) -> CartItem:
     item = known or CartItem(cart=cart, added_at=now, **key)
     item.seen = wish.seen
     item.seen_minor, item.seen_currency = wish.seen_price.minor, wish.seen_price.currency
-    item.offered_minor = None if wish.offered is None else wish.offered.minor
+    if wish.offered is not None:
+        item.offered_minor = wish.offered.minor
     item.present_message = wish.present_message
     item.save()
     _tell(user.pk)
@@ -83,6 +85,13 @@ def agree_in_cart(*, user: User, item_id: uuid.UUID, seen: str, seen_price: Mone
         seen=seen, seen_minor=seen_price.minor, seen_currency=seen_price.currency
     )
     return agreed > 0
+
+
+@transaction.atomic
+def offer_in_cart(*, user: User, item_id: uuid.UUID, offered: Money) -> bool:
+    """Note what the buyer would pay, where they may choose. Returns whether it is still there."""
+    cart = lock_cart(user.pk)
+    return cart.items.filter(pk=item_id).update(offered_minor=offered.minor) > 0
 
 
 @transaction.atomic

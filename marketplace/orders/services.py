@@ -18,7 +18,14 @@ from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
 from marketplace.messaging import services as messaging
-from marketplace.orders.carts import agree_in_cart, empty_of, lock_cart, put_in, take_out
+from marketplace.orders.carts import (
+    agree_in_cart,
+    empty_of,
+    lock_cart,
+    offer_in_cart,
+    put_in,
+    take_out,
+)
 from marketplace.orders.errors import (
     LiveOrderExistsError,
     OrderStateError,
@@ -42,6 +49,7 @@ __all__ = [
     "mark_refunded",
     "mark_spent",
     "note_refunded",
+    "offer_in_cart",
     "open_bill",
     "open_renewal",
     "put_in",

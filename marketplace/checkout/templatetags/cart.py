@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils import timezone
 
 from marketplace.catalog.types import Listing
-from marketplace.orders import queries as orders
+from marketplace.checkout import services
 
 __all__ = ["add_to_cart"]
 
@@ -21,5 +22,5 @@ def add_to_cart(context: dict[str, Any], listing: Listing) -> dict[str, Any]:
     return {
         "csrf_token": context.get("csrf_token"),
         "listing": listing,
-        "seen": orders.terms_of(listing).token if on_sale else "",
+        "seen": services.terms_now(listing, now=timezone.now()).token if on_sale else "",
     }

@@ -221,6 +221,7 @@ PAGES: dict[str, Row] = {
         path="/cart/add/{listing}/", get=all_of(405), post=(302, 409, 302, 403, 302, 302)
     ),
     "cart/agree/": Row(path="/cart/agree/", get=all_of(405), post=all_of(400)),
+    "cart/offer/": Row(path="/cart/offer/", get=all_of(405), post=all_of(400)),
     "cart/remove/": Row(path="/cart/remove/", get=all_of(405), post=all_of(400)),
     "cart/pay/": Row(path="/cart/pay/", get=members(405), post=members(409)),
     "gift/<uuid:listing_id>/": Row(
