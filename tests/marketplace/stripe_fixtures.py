@@ -69,7 +69,8 @@ class Emulator:
     def events(self, kind: str, **about: str) -> list[dict[str, Any]]:
         """The events of a type whose object has these fields, the oldest first."""
         listed = self.sdk.v1.events.list({"type": kind, "limit": 100}).auto_paging_iter()
-        events = [event.to_dict() for event in listed]
+        # As on the wire: the SDK itself makes decimals of what is text there.
+        events = [json.loads(str(event)) for event in listed]
         return [
             event
             for event in reversed(events)

@@ -20,7 +20,7 @@ from marketplace.accounts.models import Device, User
 from marketplace.catalog import covers
 from marketplace.catalog import services as catalog
 from marketplace.catalog.models import Category, Listing
-from marketplace.catalog.types import Cover, ListingDetails
+from marketplace.catalog.types import BundleDetails, Cover, ListingDetails, SaleWish
 from marketplace.checkout import consequences
 from marketplace.core.money import Money
 from marketplace.discounts import services as discounts
@@ -31,7 +31,7 @@ from marketplace.licensing import services as licensing
 from marketplace.orders import services as orders
 from marketplace.orders.models import Order
 from marketplace.packaging import services as packaging
-from marketplace.payments.models import Dispute, Payment
+from marketplace.payments.models import Dispute, Payment, Subscription
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.orders.ordering import line_of, open_order
 from tests.marketplace.trade import FLAC, buy, log_in_device, make_person, make_seller, sell
@@ -108,8 +108,51 @@ def make_trade() -> Trade:
         "dispute": str(_questioned(order_id)),
         "present": str(_present_from(people["ada"], listing).pk),
         "token": LINK,
+        **_priced(seller, listing),
+        **_subscribed(people["ada"], rival),
     }
     return Trade(people, seeders, places, {who: _session_of(user) for who, user in people.items()})
+
+
+def _subscribed(buyer: User, seller: User) -> dict[str, str]:
+    """A subscription on sale, and that of `buyer`, which has ended."""
+    listing = sell(seller, title="달빛 구독")
+    Listing.objects.filter(pk=listing.pk).update(pricing="subscription", interval="month")
+    listing.refresh_from_db()
+    order_id, now = _bought(buyer, listing.pk), timezone.now()
+    Order.objects.filter(pk=order_id).update(kind="subscription", spent=True)
+    Subscription.objects.create(
+        order_id=order_id,
+        amount_minor=9_900,
+        currency="KRW",
+        interval="month",
+        state="ended",
+        period_end=now,
+        expires_at=now,
+    )
+    return {"series": str(listing.pk), "subscription": str(order_id)}
+
+
+def _priced(seller: User, listing: Listing) -> dict[str, str]:
+    """A bundle on sale, and a sale of the listing that is planned."""
+    now = timezone.now()
+    details = BundleDetails(
+        title="묶음",
+        description="",
+        price=Money(9_900, "KRW"),
+        listing_ids=(listing.pk, sell(seller, title="새벽의 노래").pk),
+    )
+    bundle = catalog.create_bundle(seller=seller, details=details)
+    catalog.publish_bundle(bundle_id=bundle.pk, seller=seller, now=now)
+    clock = now.replace(tzinfo=None)
+    wish = SaleWish(
+        price=Money(5_000, "KRW"),
+        starts=clock + dt.timedelta(days=1),
+        ends=clock + dt.timedelta(days=2),
+        zone="UTC",
+    )
+    sale = catalog.plan_sale(listing_id=listing.pk, seller=seller, wish=wish, now=now)
+    return {"bundle": str(bundle.pk), "sale": str(sale.pk)}
 
 
 def _handed_over(giver: User, device: Device, listing: Listing, *, to: User) -> Handover:

@@ -132,6 +132,30 @@ PAGES: dict[str, Row] = {
     r"^media/covers/(?P<name>[0-9a-f]{32}(?:-small)?\.webp)$": Row(
         path="/media/covers/{cover}", get=all_of(200), post=all_of(405)
     ),
+    "subscribe/<uuid:listing_id>/": Row(
+        path="/subscribe/{series}/", get=members(200), post=(302, 302, 409, 409, 409, 409)
+    ),
+    "subscriptions/": Row(path="/subscriptions/", get=members(200), post=members(405)),
+    "subscriptions/<uuid:order_id>/": Row(
+        path="/subscriptions/{subscription}/",
+        get=(302, 200, 404, 404, 404, 404),
+        post=members(405),
+    ),
+    "subscriptions/<uuid:order_id>/cancel/": Row(
+        path="/subscriptions/{subscription}/cancel/",
+        get=(302, 302, 404, 404, 404, 404),
+        post=(302, 302, 404, 404, 404, 404),
+    ),
+    "subscriptions/<uuid:order_id>/keep/": Row(
+        path="/subscriptions/{subscription}/keep/",
+        get=members(405),
+        post=(302, 302, 404, 404, 404, 404),
+    ),
+    "subscriptions/<uuid:order_id>/pay/": Row(
+        path="/subscriptions/{subscription}/pay/",
+        get=members(405),
+        post=(302, 302, 404, 404, 404, 404),
+    ),
     "library/": Row(path="/library/", get=members(200), post=members(405)),
     "seeder/<str:name>": Row(path="/seeder/none.whl", get=all_of(404), post=all_of(405)),
     "library/owned/<uuid:listing_id>/": Row(
@@ -221,7 +245,6 @@ PAGES: dict[str, Row] = {
         path="/cart/add/{listing}/", get=all_of(405), post=(302, 409, 302, 403, 302, 302)
     ),
     "cart/agree/": Row(path="/cart/agree/", get=all_of(405), post=all_of(400)),
-    "cart/offer/": Row(path="/cart/offer/", get=all_of(405), post=all_of(400)),
     "cart/remove/": Row(path="/cart/remove/", get=all_of(405), post=all_of(400)),
     "cart/pay/": Row(path="/cart/pay/", get=members(405), post=members(409)),
     "gift/<uuid:listing_id>/": Row(
@@ -286,6 +309,49 @@ PAGES: dict[str, Row] = {
     ),
     "studio/codes/<uuid:code_id>/end/": Row(
         path="/studio/codes/{code}/end/", get=all_of(405), post=(302, 302, 302, 302, 404, 302)
+    ),
+    "bundles/<uuid:bundle_id>/": Row(path="/bundles/{bundle}/", get=all_of(200), post=all_of(405)),
+    "bundles/<uuid:bundle_id>/buy/": Row(
+        # Without the tokens of what was seen, nothing is begun.
+        path="/bundles/{bundle}/buy/",
+        get=members(405),
+        post=members(409),
+    ),
+    "studio/bundles/": Row(
+        path="/studio/bundles/", get=(302, 302, 302, 200, 200, 302), post=all_of(405)
+    ),
+    "studio/bundles/new/": Row(
+        path="/studio/bundles/new/",
+        get=(302, 302, 302, 200, 200, 302),
+        post=(302, 302, 302, 422, 422, 302),
+    ),
+    "studio/bundles/<uuid:bundle_id>/": Row(
+        path="/studio/bundles/{bundle}/",
+        get=(302, 302, 302, 200, 404, 302),
+        post=(302, 302, 302, 422, 404, 302),
+    ),
+    "studio/bundles/<uuid:bundle_id>/publish/": Row(
+        path="/studio/bundles/{bundle}/publish/",
+        get=all_of(405),
+        post=(302, 302, 302, 302, 404, 302),
+    ),
+    "studio/bundles/<uuid:bundle_id>/withdraw/": Row(
+        path="/studio/bundles/{bundle}/withdraw/",
+        get=all_of(405),
+        post=(302, 302, 302, 302, 404, 302),
+    ),
+    "studio/price-note/": Row(
+        path="/studio/price-note/", get=(302, 302, 302, 200, 200, 302), post=all_of(405)
+    ),
+    "studio/<uuid:listing_id>/sale/": Row(
+        path="/studio/{listing}/sale/",
+        get=(302, 302, 302, 200, 404, 302),
+        post=(302, 302, 302, 422, 404, 302),
+    ),
+    "studio/<uuid:listing_id>/sale/<uuid:sale_id>/end/": Row(
+        path="/studio/{listing}/sale/{sale}/end/",
+        get=all_of(405),
+        post=(302, 302, 302, 302, 404, 302),
     ),
     "studio/<uuid:listing_id>/": Row(
         path="/studio/{draft}/",
