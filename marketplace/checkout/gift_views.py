@@ -17,13 +17,15 @@ from django.views.decorators.http import require_http_methods
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
-from marketplace.checkout import services
+from marketplace.checkout import services, sums
 from marketplace.checkout.access import person
 from marketplace.checkout.carting import wish_for
+from marketplace.checkout.errors import TooManyCodesError
 from marketplace.checkout.gift_forms import GiftForm
 from marketplace.checkout.session_cart import cart_of
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import ConflictError
+from marketplace.discounts.errors import CodeNotUsableError
 from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
 
 __all__ = ["gift"]
@@ -38,10 +40,10 @@ def gift(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
     if listing.seller_id == person(request).pk or listing.package_id is None:
         messages.info(request, _("This is your own listing, so there is nothing to buy."))
         return redirect("catalog:listing", listing_id)
-    posted = request.POST if request.method == "POST" else None
-    form = GiftForm(posted, giver=person(request))
-    if request.method != "POST":
+    if request.method != "POST" or "apply" in request.POST:
+        form = GiftForm(giver=person(request), initial=request.POST.dict())
         return _page(request, listing, form)
+    form = GiftForm(request.POST, giver=person(request))
     if not form.is_valid():
         return _page(request, listing, form, status=422)
     try:
@@ -52,6 +54,8 @@ def gift(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         )
     except (PaymentsUnavailableError, PaymentRefusedError) as error:
         return _page(request, listing, form, alert=str(error), status=503)
+    except (CodeNotUsableError, TooManyCodesError):
+        return _page(request, listing, form, status=409)  # the sum says why
     except ConflictError as error:
         return _page(request, listing, form, alert=str(error), status=409)
 
@@ -76,9 +80,14 @@ def _start(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpRespon
         recipient_email=form.cleaned_data["address"],
         message=form.cleaned_data["message"],
     )
+    extras = sums.extras_of(request.POST)
+    if extras.code:
+        sums.check_tries(person(request))
     started = services.start_checkout(
         buyer=person(request),
         wishes=[wish],
+        code=extras.code,
+        use_credit=extras.use_credit,
         site=f"{request.scheme}://{request.get_host()}",
         language=get_language() or "en",
         now=timezone.now(),
@@ -96,5 +105,14 @@ def _page(
         "promises": promises(listing),
         "withdrawal": withdrawal(rental=listing.is_rental),
         "alert": alert,
+        "sum": sums.sum_up(
+            buyer=person(request),
+            # Before it is known whom it is for, no bill of theirs is gone on with.
+            wishes=[
+                Wish(listing_id=listing.pk, recipient_email=request.POST.get("address") or "?")
+            ],
+            extras=sums.extras_of(request.POST or request.GET),
+            now=timezone.now(),
+        ),
     }
     return render(request, "checkout/gift.html", context, status=status)

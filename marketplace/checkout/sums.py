@@ -38,7 +38,11 @@ class Extras:
     @property
     def query(self) -> str:
         """The same for an address: "?code=…&credit=1", or "" where nothing is said."""
-        said = {"code": self.code} if self.code else {}
+        return self.query_with()
+
+    def query_with(self, **said: str) -> str:
+        """The same, with what else the page has to know."""
+        said |= {"code": self.code} if self.code else {}
         said |= {"credit": "1"} if self.use_credit else {}
         return f"?{urlencode(said)}" if said else ""
 
