@@ -302,7 +302,7 @@ def test_a_sweep_settles_what_no_event_told_of(stripe: Emulator) -> None:
     stripe.pay(paid.checkout_url)
     stripe.sdk.v1.checkout.sessions.expire(expired.session_id or "")
 
-    call_command("stripe_reconcile", stdout=io.StringIO())
+    call_command("stripe", "reconcile", stdout=io.StringIO())
 
     assert snapshot(ada, listing, order_of(paid)) == ("paid", "succeeded", True)
     assert snapshot(bob, listing, order_of(expired)) == ("expired", "expired", False)
@@ -345,7 +345,7 @@ def test_a_sweep_that_cannot_reach_stripe_says_so_and_ends_with_an_error(
     stripe.hook("fail_next", count=9, status=500)
 
     with pytest.raises(CommandError, match="log says why"):
-        call_command("stripe_reconcile", stdout=io.StringIO())
+        call_command("stripe", "reconcile", stdout=io.StringIO())
 
     assert payment_of(order_of(payment)).state == "open"
 

@@ -44,7 +44,7 @@ def verify(**options: Any) -> str:
 
 def differences() -> list[str]:
     err = io.StringIO()
-    with pytest.raises(CommandError, match="stripe_reconcile"):
+    with pytest.raises(CommandError, match="stripe reconcile"):
         call_command("ledger", "verify", grace=0, stderr=err)
     return err.getvalue().splitlines()
 

@@ -71,7 +71,7 @@ class Command(BaseCommand):
             self.stderr.write(fault)
         if found:
             raise CommandError(
-                f"{len(found)} differences. Run manage.py stripe_reconcile, then this again;"
+                f"{len(found)} differences. Run manage.py stripe reconcile, then this again;"
                 " what is left takes a person."
             )
         self.stdout.write(f"The ledger is whole: {'; '.join(said)}.")

@@ -119,7 +119,7 @@ def _parts() -> list[Part]:
             environment,
         ),
         Part("worker", [*manage, "worker"], lambda: True, environment),
-        Part("money", [*manage, "stripe_reconcile", "--every", "60"], lambda: True, environment),
+        Part("money", [*manage, "stripe", "reconcile", "--every", "60"], lambda: True, environment),
         Part(
             "origin",
             [*manage, "origin"],

@@ -17,6 +17,7 @@ class Command(BaseCommand):
     help = "Settle payments and refunds whose events from Stripe were lost."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("action", choices=["reconcile"], help="settle what was lost")
         parser.add_argument(
             "--every", type=float, metavar="SECONDS", help="go on for ever, with this pause"
         )
