@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -77,8 +76,8 @@ def _sum(
 
 def _address(extras: Extras, currency: str) -> str:
     """The cart's address with what was said of the payment in one currency."""
-    here = reverse("checkout:cart") + extras.query
-    return f"{here}&{urlencode({'currency': currency})}" if extras.query else here
+    here = reverse("checkout:cart")
+    return here + extras.query_with(currency=currency) if extras.query else here
 
 
 @never_cache

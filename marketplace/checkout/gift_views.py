@@ -40,6 +40,9 @@ def gift(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
     if listing.seller_id == person(request).pk or listing.package_id is None:
         messages.info(request, _("This is your own listing, so there is nothing to buy."))
         return redirect("catalog:listing", listing_id)
+    if listing.is_subscription:
+        messages.info(request, _("A subscription cannot be a present: it goes on and on."))
+        return redirect("catalog:listing", listing_id)
     if request.method != "POST" or "apply" in request.POST:
         form = GiftForm(giver=person(request), initial=request.POST.dict())
         return _page(request, listing, form)
