@@ -245,6 +245,8 @@ DEFAULT_FROM_EMAIL = os.environ.get("GEOBUK_MAIL_FROM", "Geobuk <no-reply@geobuk
 
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
+# Of the endpoint for events of sellers' accounts (Connect), where they have one.
+STRIPE_CONNECT_WEBHOOK_SECRET = os.environ.get("STRIPE_CONNECT_WEBHOOK_SECRET", "")
 # Stripe Tax: reckons the tax in each price by the buyer's country, and asks businesses for
 # their number. It must be set up at Stripe first.
 STRIPE_TAX = os.environ.get("GEOBUK_STRIPE_TAX", "") == "1"

@@ -245,3 +245,24 @@ def test_a_refund_after_a_payout_leaves_a_debt_that_is_not_paid_out(stripe: Emul
     assert owed(seller) == (0, 0)
     assert run.batched == []
     assert list(ledger.faults()) == []
+
+
+def test_the_endpoint_of_sellers_accounts_has_a_secret_of_its_own(
+    stripe: Emulator, settings: Settings
+) -> None:
+    seller = make_seller()
+    connected(stripe, seller)
+    bought(stripe, make_person(), sell(seller))
+    [payout] = services.run_payouts(now=timezone.now(), as_if=in_a_year()).sent
+    stripe.hook(f"settle/{payout.stripe_id}")
+    [event] = stripe.events("payout.paid", id=str(payout.stripe_id))
+    other = "whsec_of_the_other_endpoint"
+    assert deliver(event, secret=other).status_code == 400
+
+    settings.STRIPE_CONNECT_WEBHOOK_SECRET = other
+
+    assert deliver(event, secret=other).status_code == 200
+    assert deliver(event).status_code == 200
+    assert deliver(event, secret="whsec_nobody").status_code == 400
+    payout.refresh_from_db()
+    assert payout.state == "paid"
