@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import decimal
 import functools
 import sys
 import types
@@ -83,6 +84,8 @@ def _check(hint: Any, value: Any, path: str) -> list[str]:
     kind = origin or hint
     if isinstance(kind, type) and issubclass(kind, StripeObject):
         return _check_object(kind, value, path)
+    if kind is decimal.Decimal:
+        kind = (decimal.Decimal, str)  # a text on the line, a number in the SDK
     good = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
     return [] if good else [f"{path}: {value!r} is no {kind.__name__}"]
 
