@@ -43,6 +43,8 @@ def gift(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
     if listing.is_subscription:
         messages.info(request, _("A subscription cannot be a present: it goes on and on."))
         return redirect("catalog:listing", listing_id)
+    if "cancelled" in request.GET:
+        messages.info(request, _("You came back without paying. Nothing was charged."))
     if request.method != "POST" or "apply" in request.POST:
         form = GiftForm(giver=person(request), initial=request.POST.dict())
         return _page(request, listing, form)

@@ -198,22 +198,28 @@ def _give(bill: Bill, *, now: dt.datetime) -> Bill:
 def _pay_url(bill: Bill, site: str, *, now: dt.datetime) -> str:
     begun = list(bill.orders.all())
     one = begun[0] if len(begun) == 1 else None
-    back = (
-        reverse("checkout:buy", args=[one.listing_id]) + "?cancelled=1"
-        if one
-        else _page_of(bill, None)
-    )
     payment = payments.start_payment(
         bill_id=bill.pk,
         items=[Item(order.title, order.cash) for order in begun],
         email=bill.buyer.email,
         sole_order_id=one.pk if one else None,
         success_url=site + _page_of(bill, one),
-        cancel_url=site + back,
+        cancel_url=site + _back_from(bill, begun),
         now=now,
         destination=distributing.destination_for(bill),
     )
     return payment.checkout_url
+
+
+def _back_from(bill: Bill, begun: Sequence[Order]) -> str:
+    """Where somebody goes on who leaves the hosted page without paying: where they came from."""
+    inside = {(i.listing_id, i.recipient_email) for i in order_queries.cart_items(bill.buyer)}
+    if {(order.listing_id, order.recipient_email) for order in begun} <= inside:
+        return reverse("checkout:cart") + "?cancelled=1"
+    if len(begun) > 1:
+        return _page_of(bill, None)
+    name = "checkout:gift" if begun[0].is_present else "checkout:buy"
+    return reverse(name, args=[begun[0].listing_id]) + "?cancelled=1"
 
 
 def _page_of(bill: Bill, one: Order | None) -> str:

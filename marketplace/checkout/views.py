@@ -19,10 +19,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts.types import User
+from marketplace.catalog import queries as catalog
+from marketplace.catalog.errors import ListingNotFoundError
 from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services, sums
 from marketplace.checkout.access import person
+from marketplace.checkout.carting import on_its_way
 from marketplace.checkout.errors import SubscriptionOnlyError, TermsChangedError, TooManyCodesError
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import MarketplaceError
@@ -49,7 +52,9 @@ def buy(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
     """What you get, where it opens and what it costs; pressed, on to the hosted page."""
     buyer = person(request)
     if licensing.owns(buyer, listing_id):
-        return _owned(request)
+        return _asks(request, listing_id)
+    if request.method == "GET" and (begun := on_its_way(buyer, listing_id)):
+        return _asks(request, listing_id, on_its_way=begun)
     if request.method == "POST":
         return _start(request, buyer, listing_id)
     try:
@@ -78,7 +83,7 @@ def _start(request: HttpRequest, buyer: User, listing_id: uuid.UUID) -> HttpResp
             now=timezone.now(),
         )
     except AlreadyOwnedError:
-        return _owned(request)
+        return _asks(request, listing_id)
     except (CodeNotUsableError, TooManyCodesError):
         listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
         return _buy_page(request, buyer, listing, status=409)  # the sum says why
@@ -121,9 +126,18 @@ def _buy_page(
     return render(request, "checkout/buy.html", context, status=status)
 
 
-def _owned(request: HttpRequest) -> HttpResponse:
-    messages.info(request, _("You own this already. It is in your library."))
-    return redirect(settings.LOGIN_REDIRECT_URL)  # the library
+def _asks(
+    request: HttpRequest, listing_id: uuid.UUID, *, on_its_way: Order | None = None
+) -> HttpResponse:
+    """What is owned, or paid for already, is not bought again unasked: perhaps as a present."""
+    try:
+        listing = catalog.listing_for_view(listing_id, request.user)
+    except ListingNotFoundError:
+        messages.info(request, _("You own this already. It is in your library."))
+        return redirect(settings.LOGIN_REDIRECT_URL)  # the library
+    context = {"listing": listing, "on_its_way": on_its_way}
+    status = 409 if request.method == "POST" else 200
+    return render(request, "checkout/owned.html", context, status=status)
 
 
 @login_required

@@ -232,8 +232,8 @@ PAGES: dict[str, Row] = {
     "^api/": Row(path="/api/", get=all_of(404), post=all_of(404)),
     "buy/<uuid:listing_id>/": Row(
         path="/buy/{listing}/",
-        get=(302, 302, 200, 200, 200, 200),
-        post=(302, 302, 409, 409, 409, 409),
+        get=(302, 200, 200, 200, 200, 200),
+        post=(302, 409, 409, 409, 409, 409),
     ),
     "bills/<uuid:bill_id>/": Row(
         path="/bills/{bill}/", get=(302, 302, 404, 404, 404, 404), post=members(405)

@@ -238,7 +238,9 @@ def test_what_is_still_being_paid_for_says_how_that_stands(stripe: Emulator) -> 
     page = page_of(client)
     again = add(client, listing)
     pressed = press_pay(client)
+    buying = client.get(f"/buy/{listing.pk}/").content.decode()
 
+    assert "You have paid for this already" in buying
     assert "your bank is still sending the money" in page
     assert f"/orders/{order.pk}/" in page
     assert again.status_code == 409
@@ -299,6 +301,21 @@ def test_pressing_twice_opens_one_payment(stripe: Emulator) -> None:
 
     assert first["Location"] == second["Location"]
     assert (Order.objects.count(), Payment.objects.count()) == (2, 1)
+
+
+def test_who_leaves_the_hosted_page_is_back_in_the_cart(stripe: Emulator) -> None:
+    ada, listing, other = make_person(), sell(), sell(title="낮의 노래")
+    client = browser_of(ada)
+    add(client, listing)
+    add(client, other)
+    url = press_pay(client)["Location"]
+
+    session = stripe.sdk.v1.checkout.sessions.list({"limit": 1}).data[0]
+    page = client.get(str(session.cancel_url).removeprefix("http://testserver"), follow=True)
+
+    assert str(session.cancel_url) == "http://testserver/cart/?cancelled=1"
+    assert "You came back without paying. Nothing was charged." in page.content.decode()
+    assert press_pay(client)["Location"] == url
 
 
 def test_what_is_free_is_given_without_a_payment(stripe: Emulator) -> None:
