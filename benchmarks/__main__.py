@@ -19,7 +19,17 @@ from benchmarks.results import Result
 
 OUT = Path(__file__).parent / "out" / "latest.json"
 # What drm does alone, then in the order of the way of the data.
-NAMES = ["licences", "mutations", "streams", "sealing", "upload", "download", "player"]
+NAMES = [
+    "licences",
+    "mutations",
+    "streams",
+    "sealing",
+    "upload",
+    "download",
+    "player",
+    "checkouts",
+    "schedules",
+]
 
 
 def main(names: list[str]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ SEEDER_DIR = BASE_DIR / "build" / "seeder"  # the wheel that buyers install
 
 SITE_NAME = "Geobuk"
 SITE_URL = os.environ.get("GEOBUK_URL", "http://127.0.0.1:8000").rstrip("/")
+# Who issues receipts, as the law of the operator's country wants it; empty: SITE_NAME alone.
+RECEIPT_ISSUER = os.environ.get("GEOBUK_RECEIPT_ISSUER", "")
+RECEIPT_ADDRESS = os.environ.get("GEOBUK_RECEIPT_ADDRESS", "")
+RECEIPT_TAX_NUMBER = os.environ.get("GEOBUK_RECEIPT_TAX_NUMBER", "")
+RECEIPT_FONT_DIR = BASE_DIR / "node_modules" / "@expo-google-fonts" / "noto-sans-kr"
 SANDBOX = False
 # The suite in which new devices make their sealing keys (docs/format-v1.md, section 2.3).
 # Devices with keys of another suite go on working.
@@ -251,11 +257,15 @@ STRIPE_CONNECT_WEBHOOK_SECRET = os.environ.get("STRIPE_CONNECT_WEBHOOK_SECRET", 
 # their number. It must be set up at Stripe first.
 STRIPE_TAX = os.environ.get("GEOBUK_STRIPE_TAX", "") == "1"
 # How long a subscription goes on opening while its renewal is not paid yet.
-SUBSCRIPTION_GRACE = dt.timedelta(hours=int(os.environ.get("GEOBUK_SUBSCRIPTION_GRACE_HOURS", "72")))
+SUBSCRIPTION_GRACE = dt.timedelta(
+    hours=int(os.environ.get("GEOBUK_SUBSCRIPTION_GRACE_HOURS", "72"))
+)
 if SUBSCRIPTION_GRACE.total_seconds() < 7200:
     # Stripe itself lets an hour pass between the end of a period and the charge of the next.
     raise ImproperlyConfigured("GEOBUK_SUBSCRIPTION_GRACE_HOURS is at least 2")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")  # empty: Stripe's own
+# Else a function of the base that gives the SDK its HTTP client.
+STRIPE_TRANSPORT: Callable[[str], Any] | None = None
 
 # The tracker's address as the seeders see it.
 TRACKER_URL = os.environ.get("GEOBUK_TRACKER_URL", f"{SITE_URL}/announce")
@@ -296,7 +306,9 @@ LOGGING: dict[str, Any] = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # A line for every call and every job says nothing when all is well.
-    "loggers": {"stripe": {"level": "WARNING"}, "django_tasks": {"level": "WARNING"}},
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("stripe", "django_tasks", "fontTools", "fpdf")
+    },
 }
 
 # The address is unique by a constraint over its lower-case form, which the check does not see.

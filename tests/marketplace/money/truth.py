@@ -1,0 +1,120 @@
+"""What must be true when a schedule has calmed down, told from Stripe's own objects alone.
+
+The model: an order stands exactly where its money is. It is written down here a second
+time, simply, and compared with what the services made of the same events in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from marketplace.ledger import queries as books
+from marketplace.ledger import services as ledger
+from marketplace.ledger.types import AccountKind
+from marketplace.licensing.models import Entitlement
+from marketplace.orders.models import Bill, Order
+from marketplace.payments.models import Payment, Refund
+from tests.marketplace.money.scene import Scene
+
+__all__ = ["deviations"]
+
+_OPEN_DISPUTE = ("needs_response", "under_review")
+
+
+def deviations(scene: Scene) -> list[str]:
+    """Each deviation from the model as a sentence; none where all is well."""
+    return [
+        *(found for bill in scene.bills() for found in _of_bill(scene, bill)),
+        *_charged_twice(scene),
+        *ledger.faults(),
+    ]
+
+
+def _of_bill(scene: Scene, bill: Bill) -> Iterator[str]:
+    payment = Payment.objects.filter(bill_id=bill.pk).first()
+    orders = list(bill.orders.all())
+    if payment is None or payment.session_id is None:
+        for order in orders:
+            if order.state not in ("pending", "expired"):
+                yield f"{order.number} is {order.state}, and nobody was ever asked to pay it"
+        return
+    session = scene.till.sdk.v1.checkout.sessions.retrieve(
+        payment.session_id, {"expand": ["payment_intent.latest_charge"]}
+    )
+    intent = session.payment_intent
+    assert not isinstance(intent, str)
+    if session.payment_status != "paid" or intent is None:
+        failed = intent is not None and intent.status in ("requires_payment_method", "canceled")
+        ended = session.status == "expired" or (session.status == "complete" and failed)
+        for order in orders:
+            if order.state != ("expired" if ended else "pending"):
+                yield f"{order.number} is {order.state}; its page is {session.status}, not paid"
+        return
+    assert not isinstance(intent.latest_charge, str)
+    yield from _of_paid(scene, payment, orders, intent.id)
+
+
+def _of_paid(scene: Scene, payment: Payment, orders: list[Order], intent: str) -> Iterator[str]:
+    refunds = scene.till.sdk.v1.refunds.list({"payment_intent": intent, "limit": 100}).data
+    done = [refund for refund in refunds if refund.status == "succeeded"]
+    disputes = scene.till.sdk.v1.disputes.list({"payment_intent": intent, "limit": 100}).data
+    lost = any(dispute.status == "lost" for dispute in disputes)
+    asked = any(dispute.status in _OPEN_DISPUTE for dispute in disputes)
+    all_back = sum(refund.amount for refund in done) >= payment.amount_minor
+    yield from _of_books(
+        payment,
+        orders,
+        sum(refund.amount for refund in refunds if refund.status in ("succeeded", "pending"))
+        + sum(case.amount for case in disputes if case.status in ("lost", *_OPEN_DISPUTE)),
+    )
+    for order in orders:
+        ours = [r.amount for r in done if _order_of(r, payment) == order.pk]
+        if lost:
+            wanted = {"charged_back", "refunded"} if ours or all_back else {"charged_back"}
+        elif all_back or sum(ours) >= order.price_minor:
+            wanted = {"refunded"}
+        else:
+            wanted = {"paid"}
+        if order.state not in wanted:
+            yield f"{order.number} is {order.state}, and should be {' or '.join(sorted(wanted))}"
+        if order.state == "paid" and order.refunded_minor != sum(ours):
+            yield f"{order.number} says {order.refunded_minor} went back; {sum(ours)} did"
+        yield from _of_access(order, asked=asked)
+
+
+def _order_of(refund: object, payment: Payment) -> object:
+    row = Refund.objects.filter(stripe_id=getattr(refund, "id", "")).first()
+    return row.order_id if row else payment.sole_order_id
+
+
+def _of_access(order: Order, *, asked: bool) -> Iterator[str]:
+    entitlement = Entitlement.objects.filter(order_id=order.pk).first()
+    state = entitlement.state if entitlement else "none"
+    match order.state:
+        case "paid":
+            wanted = {"suspended"} if asked else {"active"}
+        case "refunded":
+            wanted = {"revoked", "none"}
+        case _:
+            wanted = {"charged_back", "revoked", "none"}
+    if state not in wanted:
+        yield f"{order.number} is {order.state}, and its entitlement is {state}"
+
+
+def _of_books(payment: Payment, orders: list[Order], gone: int) -> Iterator[str]:
+    """What left Stripe's balance, or is about to, is what sellers and platform have less."""
+    parts = books.order_parts(
+        [order.pk for order in orders], [AccountKind.SELLER, AccountKind.PLATFORM_FEES]
+    )
+    left = sum(minor for of_order in parts.values() for minor in of_order.values())
+    if left != payment.amount_minor - gone:
+        numbers = ", ".join(order.number for order in orders)
+        yield f"of {numbers} {gone} is gone, and seller and platform have {left} left"
+
+
+def _charged_twice(scene: Scene) -> Iterator[str]:
+    for buyer in scene.buyers:
+        for listing in scene.listings:
+            standing = Order.objects.filter(buyer=buyer, listing=listing, state="paid").count()
+            if standing > 1:
+                yield f"{buyer.email} has paid {standing} times for {listing.title}"
