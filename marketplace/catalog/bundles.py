@@ -76,9 +76,9 @@ def bundles_of(seller: User) -> QuerySet[Bundle]:
     return _with_all().filter(seller_id=seller.pk).order_by("-created_at", "pk")
 
 
-def bundles_on_sale(seller: User) -> QuerySet[Bundle]:
-    """The bundles of `seller` that can be bought, the newest first."""
-    rows = _with_all().filter(seller_id=seller.pk, status=_Status.ON_SALE)
+def bundles_on_sale(seller_id: uuid.UUID) -> QuerySet[Bundle]:
+    """The bundles of a seller that can be bought, the newest first."""
+    rows = _with_all().filter(seller_id=seller_id, status=_Status.ON_SALE)
     return rows.order_by("-published_at", "pk")
 
 

@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.catalog import queries
 from marketplace.catalog.covers import render_cover
-from marketplace.catalog.errors import CoverError, PriceError, TagError
+from marketplace.catalog.errors import CoverError, TagError
 from marketplace.catalog.models import Category, Listing
-from marketplace.catalog.services import check_price, split_tags
+from marketplace.catalog.price_forms import PriceFields
+from marketplace.catalog.services import split_tags
 from marketplace.catalog.types import Cover, ListingDetails
-from marketplace.core.money import CURRENCIES, MoneyError, parse_money
 from marketplace.core.text import can_be_seen, clean_line, clean_text
 
 __all__ = ["DESCRIPTION_LENGTH", "TITLE_LENGTH", "ListingForm"]
@@ -34,7 +34,7 @@ class _CategoryField(_CategoryChoice):
         return obj.name
 
 
-class ListingForm(forms.Form):
+class ListingForm(PriceFields):
     """Call `details()` once it is valid, and pass that to create_listing or update_listing."""
 
     title = forms.CharField(
@@ -61,15 +61,6 @@ class ListingForm(forms.Form):
         help_text=_("Up to ten, with commas between: piano, 피아노, live"),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    price = forms.CharField(
-        label=_("Price"),
-        max_length=40,
-        help_text=_("0 gives it away."),
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-    )
-    currency = forms.ChoiceField(
-        label=_("Currency"), choices=[(c.code, f"{c.code} {c.symbol}") for c in CURRENCIES.values()]
-    )
     cover = forms.FileField(
         label=_("Cover"),
         required=False,
@@ -81,7 +72,7 @@ class ListingForm(forms.Form):
     def __init__(
         self, data: Any = None, files: Any = None, *, listing: Listing | None = None
     ) -> None:
-        super().__init__(data, files, initial=_initial(listing) if listing else None)
+        super().__init__(data, files, listing=listing, initial=_initial(listing))
         for name in ("title", "description", "tags"):
             # A browser would cut what is pasted at its end, and say nothing.
             self.fields[name].widget.attrs.pop("maxlength", None)
@@ -115,36 +106,28 @@ class ListingForm(forms.Form):
         except CoverError as error:
             raise forms.ValidationError(str(error)) from error
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if "price" in cleaned and "currency" in cleaned:
-            try:
-                cleaned["money"] = parse_money(cleaned["price"], cleaned["currency"])
-                check_price(cleaned["money"])
-            except (MoneyError, PriceError) as error:
-                self.add_error("price", str(error))
-        return cleaned
-
     def details(self) -> ListingDetails:
         """What the valid form says."""
         cleaned = self.cleaned_data
+        assert self.money is not None, "the form is valid"
         return ListingDetails(
             title=cleaned["title"],
             description=cleaned["description"],
-            price=cleaned["money"],
+            price=self.money,
             category=cleaned["category"],
             tags=cleaned["tags"],
             cover=cleaned["cover"],
             remove_cover=cleaned.get("remove_cover", False),
+            pricing=self.price_terms,
         )
 
 
-def _initial(listing: Listing) -> dict[str, Any]:
+def _initial(listing: Listing | None) -> dict[str, Any]:
+    if listing is None:
+        return {}
     return {
         "title": listing.title,
         "description": listing.description,
         "category": listing.category_id,
         "tags": ", ".join(tag.name for tag in listing.tags.all()),
-        "price": listing.price.plain,
-        "currency": listing.currency,
     }

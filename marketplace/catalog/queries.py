@@ -28,7 +28,7 @@ from marketplace.catalog.models import Category, Listing, Tag
 from marketplace.catalog.offers import promises, withdrawal
 from marketplace.catalog.price_changes import terms_of_pricing
 from marketplace.catalog.pricing import accept_price, current_sale, price_now
-from marketplace.catalog.sales import sales_of, zones
+from marketplace.catalog.sales import sale_zone, sales_of, zones
 from marketplace.catalog.terms import rights_of
 from marketplace.catalog.versions import (
     own_version,
@@ -62,6 +62,7 @@ __all__ = [
     "price_now",
     "promises",
     "rights_of",
+    "sale_zone",
     "sales_of",
     "search",
     "tag",
@@ -81,6 +82,7 @@ def on_sale() -> QuerySet[Listing]:
     return (
         Listing.objects.filter(status=Listing.Status.ON_SALE)
         .select_related("seller__seller", "category")
+        .prefetch_related("sale_periods")
         .defer("description", "search_text")
         .order_by("-published_at", "pk")
     )
@@ -91,6 +93,7 @@ def listings_of(seller: User) -> QuerySet[Listing]:
     return (
         Listing.objects.filter(seller_id=seller.pk)
         .select_related("category", "draft", "package")
+        .prefetch_related("sale_periods")
         .defer("description", "search_text")
         .order_by("-created_at", "pk")
     )
@@ -168,4 +171,4 @@ def tag(slug: str) -> Tag:
 def _with_all() -> QuerySet[Listing]:
     return Listing.objects.select_related(
         "seller__seller", "category", "package", "draft"
-    ).prefetch_related("tags")
+    ).prefetch_related("tags", "sale_periods")

@@ -18,7 +18,7 @@ from marketplace.catalog.models import Listing, SalePeriod
 from marketplace.catalog.types import SaleWish
 from marketplace.core.fees import check_price
 
-__all__ = ["LONGEST_SALE", "end_sale", "moment_in", "plan_sale", "sales_of", "zones"]
+__all__ = ["LONGEST_SALE", "end_sale", "moment_in", "plan_sale", "sale_zone", "sales_of", "zones"]
 
 LONGEST_SALE = dt.timedelta(days=92)  # longer, and the regular price is only a story
 _MOST_PLANNED = 20
@@ -52,6 +52,12 @@ def moment_in(zone: str, clock: dt.datetime, *, last: bool = False) -> dt.dateti
 def sales_of(listing_id: uuid.UUID, *, now: dt.datetime) -> QuerySet[SalePeriod]:
     """The sale periods of a listing that are not over, in their order."""
     return SalePeriod.objects.filter(listing_id=listing_id, ends_at__gt=now).order_by("starts_at")
+
+
+def sale_zone(seller: User) -> str:
+    """The zone in which `seller` gave the times of their newest sale; "" before the first."""
+    rows = SalePeriod.objects.filter(listing__seller_id=seller.pk).order_by("-created_at")
+    return rows.values_list("zone", flat=True).first() or ""
 
 
 @transaction.atomic

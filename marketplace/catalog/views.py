@@ -55,7 +55,9 @@ def seller(request: HttpRequest, slug: str) -> HttpResponse:
     """A seller and what they have on sale."""
     chosen = accounts.seller(slug)
     found = queries.on_sale().filter(seller_id=chosen.user_id)
-    return render(request, "catalog/seller.html", {"seller": chosen} | _page(request, found))
+    bundles = list(queries.bundles_on_sale(chosen.user_id))
+    context = {"seller": chosen, "bundles": bundles} | _page(request, found)
+    return render(request, "catalog/seller.html", context)
 
 
 @require_safe
@@ -87,6 +89,8 @@ def listing(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         "promises": promises(shown),
         "withdrawal": withdrawal(rental=shown.is_leased),
         "is_own": shown.seller_id == request.user.pk,
+        "copies_left": queries.copies_left(shown),
+        "bundles": list(queries.bundles_with(shown.pk)),
     }
     return render(request, "catalog/listing.html", context)
 

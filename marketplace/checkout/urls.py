@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from marketplace.checkout import (
+    bundle_views,
     cart_views,
     dispute_views,
     gift_views,
@@ -26,6 +27,8 @@ urlpatterns = [
     path("cart/pay/", cart_views.pay, name="cart_pay"),
     path("gift/<uuid:listing_id>/", gift_views.gift, name="gift"),
     path("buy/<uuid:listing_id>/", views.buy, name="buy"),
+    path("bundles/<uuid:bundle_id>/", bundle_views.bundle, name="bundle"),
+    path("bundles/<uuid:bundle_id>/buy/", bundle_views.buy_bundle, name="buy_bundle"),
     path("bills/<uuid:bill_id>/", views.bill, name="bill"),
     path("orders/<uuid:order_id>/", views.order, name="order"),
     path("subscribe/<uuid:listing_id>/", subscription_views.subscribe, name="subscribe"),

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from marketplace.publishing import code_views, file_views, version_views, views
+from marketplace.publishing import (
+    bundle_views,
+    code_views,
+    file_views,
+    price_views,
+    version_views,
+    views,
+)
 
 app_name = "publishing"
 urlpatterns = [
@@ -11,6 +18,26 @@ urlpatterns = [
     path("studio/codes/", code_views.codes, name="codes"),
     path("studio/codes/new/", code_views.new_code, name="new_code"),
     path("studio/codes/<uuid:code_id>/end/", code_views.end_code, name="end_code"),
+    path("studio/bundles/", bundle_views.bundles, name="bundles"),
+    path("studio/bundles/new/", bundle_views.new_bundle, name="new_bundle"),
+    path("studio/bundles/<uuid:bundle_id>/", bundle_views.bundle, name="bundle"),
+    path(
+        "studio/bundles/<uuid:bundle_id>/publish/",
+        bundle_views.publish_bundle,
+        name="publish_bundle",
+    ),
+    path(
+        "studio/bundles/<uuid:bundle_id>/withdraw/",
+        bundle_views.withdraw_bundle,
+        name="withdraw_bundle",
+    ),
+    path("studio/price-note/", price_views.price_note, name="price_note"),
+    path("studio/<uuid:listing_id>/sale/", price_views.sale, name="sale"),
+    path(
+        "studio/<uuid:listing_id>/sale/<uuid:sale_id>/end/",
+        price_views.end_sale,
+        name="end_sale",
+    ),
     path("studio/<uuid:listing_id>/", views.edit, name="edit"),
     path("studio/<uuid:listing_id>/withdraw/", views.withdraw, name="withdraw"),
     path("studio/<uuid:listing_id>/resume/", views.resume, name="resume"),

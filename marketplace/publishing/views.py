@@ -14,9 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog import services as catalog
+from marketplace.catalog.errors import PriceError, PricingError
 from marketplace.catalog.forms import ListingForm
+from marketplace.catalog.types import Listing
 from marketplace.publishing import queries
 from marketplace.publishing.access import seller_required
+from marketplace.publishing.price_views import note_of
 
 __all__ = ["edit", "new", "resume", "studio", "withdraw"]
 
@@ -35,8 +38,7 @@ def new(request: HttpRequest, seller: User) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         listing = catalog.create_listing(seller=seller, details=form.details())
         return redirect("publishing:files", listing.pk)
-    status = 422 if form.errors else 200
-    return render(request, "publishing/edit.html", {"form": form}, status=status)
+    return _form_page(request, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,11 +47,24 @@ def edit(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpRespo
     listing = catalog_queries.own_listing(listing_id, seller)
     form = ListingForm(request.POST or None, request.FILES or None, listing=listing)
     if request.method == "POST" and form.is_valid():
-        catalog.update_listing(listing_id=listing_id, seller=seller, details=form.details())
-        messages.success(request, _("Saved."))
-        return redirect("publishing:files", listing_id)
+        try:
+            catalog.update_listing(listing_id=listing_id, seller=seller, details=form.details())
+        except PriceError as error:
+            form.add_error("price", str(error))
+        except PricingError as error:
+            form.add_error(error.field, str(error))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("publishing:files", listing_id)
+    return _form_page(request, form, listing)
+
+
+def _form_page(
+    request: HttpRequest, form: ListingForm, listing: Listing | None = None
+) -> HttpResponse:
+    shown = form.data if form.is_bound else form.initial
+    context = {"form": form, "listing": listing, "note": note_of(shown)}
     status = 422 if form.errors else 200
-    context = {"form": form, "listing": listing}
     return render(request, "publishing/edit.html", context, status=status)
 
 

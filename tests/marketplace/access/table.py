@@ -37,6 +37,12 @@ PAGES: dict[str, Row] = {
     "accounts/become-seller/": Row(
         path="/accounts/become-seller/", get=members(200), post=members(200)
     ),
+    # Their sellers' alone: everybody else has no number to keep.
+    "accounts/tax-number/": Row(
+        path="/accounts/tax-number/",
+        get=(302, 404, 404, 200, 200, 404),
+        post=(302, 404, 404, 200, 200, 404),
+    ),
     "accounts/devices/": Row(path="/accounts/devices/", get=members(200), post=members(405)),
     "accounts/devices/<uuid:device_id>/name/": Row(
         path="/accounts/devices/{device}/name/",
@@ -245,12 +251,19 @@ PAGES: dict[str, Row] = {
         path="/cart/add/{listing}/", get=all_of(405), post=(302, 409, 302, 403, 302, 302)
     ),
     "cart/agree/": Row(path="/cart/agree/", get=all_of(405), post=all_of(400)),
+    "cart/offer/": Row(path="/cart/offer/", get=all_of(405), post=all_of(400)),
     "cart/remove/": Row(path="/cart/remove/", get=all_of(405), post=all_of(400)),
     "cart/pay/": Row(path="/cart/pay/", get=members(405), post=members(409)),
     "gift/<uuid:listing_id>/": Row(
         path="/gift/{listing}/",
         get=(302, 200, 200, 302, 200, 200),
         post=(302, 422, 422, 302, 422, 422),
+    ),
+    "bills/<uuid:bill_id>/receipt.pdf": Row(
+        path="/bills/{bill}/receipt.pdf", get=(302, 200, 404, 404, 404, 404), post=members(405)
+    ),
+    "orders/<uuid:order_id>/receipt.pdf": Row(
+        path="/orders/{order}/receipt.pdf", get=(302, 200, 404, 404, 404, 404), post=members(405)
     ),
     "orders/<uuid:order_id>/": Row(
         path="/orders/{order}/", get=(302, 200, 404, 404, 404, 404), post=members(405)

@@ -179,7 +179,7 @@ def test_a_bundle_goes_on_sale_and_off_again(seller: User) -> None:
     services.publish_bundle(bundle_id=bundle.pk, seller=seller, now=NOW)
     assert queries.bundle_for_view(bundle.pk, rival) == bundle
     assert list(queries.bundles_with(listings[0].pk)) == [bundle]
-    assert list(queries.bundles_on_sale(seller)) == [bundle]
+    assert list(queries.bundles_on_sale(seller.pk)) == [bundle]
     for change in (services.withdraw_bundle, lambda **kw: services.publish_bundle(**kw, now=NOW)):
         with pytest.raises(BundleNotFoundError):
             change(bundle_id=bundle.pk, seller=rival)

@@ -42,11 +42,11 @@ def test_the_front_page_shows_the_newest_first(client: Client) -> None:
 @pytest.mark.parametrize(
     ("address", "queries"),
     [
-        ("/", 2),
-        ("/c/music/", 4),
-        ("/t/live/", 3),
-        ("/s/shop/", 3),
-        ("/search/?q=song", 2),
+        ("/", 3),
+        ("/c/music/", 5),
+        ("/t/live/", 4),
+        ("/s/shop/", 5),
+        ("/search/?q=song", 3),
     ],
 )
 @pytest.mark.parametrize("count", [1, 9])
@@ -67,13 +67,13 @@ def test_pages_ask_the_database_as_often_for_many_listings_as_for_one(
     assert page.count('class="item"') == count
 
 
-def test_a_listing_page_asks_three_times(
+def test_a_listing_page_asks_as_often_however_much_is_in_it(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     files = tuple((f"{n}.flac", "audio/flac", 1000) for n in range(30))
     listing = put_on_sale(make_seller(), make_details(tags=("a", "b", "c")), files=files)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):  # listing, tags, sale periods, bundles, files
         _page(client, f"/l/{listing.pk}/")
 
 
