@@ -36,6 +36,6 @@ def erase_account(*, user: User, now: dt.datetime) -> User:
     account.set_unusable_password()
     account.save()
     Seller.objects.filter(user=account).update(
-        name=FORMER_SELLER, slug=f"erased-{account.pk.hex[:12]}"
+        name=FORMER_SELLER, slug=f"erased-{account.pk.hex[:12]}", tax_number=""
     )
     return account

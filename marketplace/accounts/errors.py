@@ -13,6 +13,7 @@
     - UnknownCodeError         no seeder waits under this user code
     - SellerNameError
     - CountryError
+    - TaxNumberError           no VAT, GST or business number
     - DeviceNameError
     - RemovalLinkError         a removal link that was changed, is old, or was used
     - OAuthError               an RFC 6749/8628/9449 error of the token endpoints
@@ -43,6 +44,7 @@ __all__ = [
     "SeederRefusedError",
     "SellerNameError",
     "SellerNotFoundError",
+    "TaxNumberError",
     "UnknownCodeError",
 ]
 
@@ -79,6 +81,10 @@ class UnknownCodeError(InvalidError):
 
 class SellerNameError(InvalidError):
     code = "invalid_seller_name"
+
+
+class TaxNumberError(InvalidError):
+    code = "bad_tax_number"
 
 
 class CountryError(InvalidError):

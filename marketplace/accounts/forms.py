@@ -12,7 +12,14 @@ from django_countries import countries
 
 from marketplace.accounts.models import NAME_MAX
 
-__all__ = ["DeviceNameForm", "DisplayNameForm", "SellerForm", "UserCodeForm", "country_choices"]
+__all__ = [
+    "DeviceNameForm",
+    "DisplayNameForm",
+    "SellerForm",
+    "TaxNumberForm",
+    "UserCodeForm",
+    "country_choices",
+]
 
 
 def country_choices() -> list[tuple[str, str]]:
@@ -31,6 +38,16 @@ class SellerForm(forms.Form):
     )
     country = forms.ChoiceField(
         label=_("Country you sell from"), choices=country_choices, initial="KR"
+    )
+
+
+class TaxNumberForm(forms.Form):
+    number = forms.CharField(
+        label=_("VAT, GST or business number"),
+        required=False,
+        max_length=30,
+        help_text=_("It stands on the receipts of what you sell. Leave it empty without one."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
 

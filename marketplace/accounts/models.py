@@ -64,6 +64,9 @@ class Seller(models.Model):
     name = models.CharField(max_length=NAME_MAX)
     slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
     country = models.CharField(max_length=2, default="KR")
+    tax_number = models.CharField(
+        max_length=30, blank=True, help_text="VAT, GST or business number, for receipts."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

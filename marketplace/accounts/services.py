@@ -25,7 +25,7 @@ from marketplace.accounts.devices import (
 from marketplace.accounts.erasure import FORMER_SELLER, erase_account
 from marketplace.accounts.fresh import log_in_again, logged_in_recently
 from marketplace.accounts.people import client_address, set_display_name
-from marketplace.accounts.sellers import become_seller
+from marketplace.accounts.sellers import become_seller, set_tax_number
 from marketplace.accounts.tokens import TokenPair
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "rename_device",
     "require_room",
     "set_display_name",
+    "set_tax_number",
     "start_device_login",
     "suspect_copies",
 ]

@@ -10,6 +10,7 @@ app_name = "accounts"
 urlpatterns = [
     path("accounts/", views.overview, name="overview"),
     path("accounts/become-seller/", views.become_seller, name="become_seller"),
+    path("accounts/tax-number/", views.tax_number, name="tax_number"),
     path("accounts/devices/", views.devices, name="devices"),
     path("accounts/devices/<uuid:device_id>/name/", views.device_rename, name="device_rename"),
     path(

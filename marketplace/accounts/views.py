@@ -19,8 +19,10 @@ from marketplace.accounts.errors import (
     DeviceNameError,
     RemovalLinkError,
     SellerNameError,
+    SellerNotFoundError,
+    TaxNumberError,
 )
-from marketplace.accounts.forms import DeviceNameForm, DisplayNameForm, SellerForm
+from marketplace.accounts.forms import DeviceNameForm, DisplayNameForm, SellerForm, TaxNumberForm
 from marketplace.accounts.models import User
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "device_rename",
     "devices",
     "overview",
+    "tax_number",
 ]
 
 
@@ -53,6 +56,27 @@ def overview(request: HttpRequest) -> HttpResponse:
         "device_count": queries.active_devices(user).count(),
     }
     return render(request, "accounts/overview.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def tax_number(request: HttpRequest) -> HttpResponse:
+    """The number that stands on the receipts of what a seller sells."""
+    user = _user(request)
+    seller = queries.seller_of(user)
+    if seller is None:
+        raise SellerNotFoundError(str(user.pk))
+    form = TaxNumberForm(request.POST or None, initial={"number": seller.tax_number})
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.set_tax_number(user=user, number=form.cleaned_data["number"])
+        except TaxNumberError as error:
+            form.add_error("number", str(error))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("accounts:overview")
+    status = 422 if form.errors else 200
+    return render(request, "accounts/tax_number.html", {"form": form}, status=status)
 
 
 @login_required

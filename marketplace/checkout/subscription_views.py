@@ -85,7 +85,7 @@ def _page(
         "files": files,
         "seen": subscribing.subscription_token(listing) if listing.package_id else "",
         "promises": promises(listing),
-        "withdrawal": withdrawal(rental=False),
+        "withdrawal": withdrawal(rental=True),
         "is_own": listing.seller_id == buyer.pk,
         "alert": alert,
     }

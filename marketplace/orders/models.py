@@ -88,6 +88,9 @@ class Order(models.Model):
     bundle_id = models.UUIDField(
         null=True, blank=True, help_text="The bundle that it was bought in."
     )
+    seller_tax_number = models.CharField(
+        max_length=30, blank=True, help_text="The seller's VAT or GST number, at that time."
+    )
     language = models.CharField(max_length=10, default="en", help_text="Of the buyer's mail.")
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)

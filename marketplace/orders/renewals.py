@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from marketplace.catalog.types import Listing
 from marketplace.core.money import Money
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.numbers import new_number
 
-__all__ = ["open_renewal"]
+__all__ = ["open_renewal", "tax_number_of"]
+
+
+def tax_number_of(listing: Listing) -> str:
+    """The VAT or GST number of a listing's seller, as an order keeps it; "" without one."""
+    seller = getattr(listing.seller, "seller", None)
+    return seller.tax_number if seller else ""
 
 
 @transaction.atomic
@@ -33,5 +40,6 @@ def open_renewal(*, first: Order, amount: Money, fee: Money) -> Order:
         currency=amount.currency,
         rights=first.rights,
         spent=True,
+        seller_tax_number=tax_number_of(first.listing),
         language=first.language,
     )

@@ -34,7 +34,7 @@ from marketplace.orders.errors import (
 from marketplace.orders.locks import lock_bill, lock_order
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.numbers import new_number
-from marketplace.orders.renewals import open_renewal
+from marketplace.orders.renewals import open_renewal, tax_number_of
 from marketplace.orders.types import Line
 
 __all__ = [
@@ -103,6 +103,7 @@ def _order(bill: Bill, line: Line, language: str) -> Order:
         recipient_email=line.recipient_email,
         present_message=line.present_message,
         bundle_id=line.bundle_id,
+        seller_tax_number=tax_number_of(line.listing),
         language=language,
     )
 
