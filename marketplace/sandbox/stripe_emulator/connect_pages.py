@@ -24,7 +24,7 @@ def setup(account: dict[str, Any], *, typed: dict[str, str], alert: str = "") ->
     """The form, with what was typed and a sentence where something is missing."""
     first, last = typed.get("first", ""), typed.get("last", "")
     body = f"""
-<main class="bank">
+<main class="setup">
   <h1>Get paid by Geobuk</h1>
   <p>Country: <strong>{text(account["country"])}</strong> ·
     {text(account["email"] or "no e-mail address")}</p>
