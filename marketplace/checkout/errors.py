@@ -11,6 +11,8 @@
     - RefundNotPossibleError nothing was paid, or it went back already
     - NotYoursToAnswerError  a dispute of several sellers' sales: the operator answers
     - TooManyCodesError      too many discount codes that nobody made
+  + NotFoundError
+    - NoReceiptError         nothing was paid, or not yet
   + InvalidError
     - SeveralCurrenciesError one payment is in one currency
 """
@@ -21,11 +23,12 @@ import uuid
 
 from django.utils.translation import gettext as _
 
-from marketplace.core.errors import ConflictError, InvalidError
+from marketplace.core.errors import ConflictError, InvalidError, NotFoundError
 
 __all__ = [
     "AlreadySubscribedError",
     "CartChangedError",
+    "NoReceiptError",
     "NotYoursToAnswerError",
     "RefundNotPossibleError",
     "SeveralCurrenciesError",
@@ -71,6 +74,10 @@ class SeveralCurrenciesError(InvalidError):
 
 class CartChangedError(ConflictError):
     code = "cart_changed"
+
+
+class NoReceiptError(NotFoundError):
+    code = "no_receipt"
 
 
 class RefundNotPossibleError(ConflictError):
