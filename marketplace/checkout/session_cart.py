@@ -11,7 +11,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
@@ -98,15 +97,20 @@ class SessionCart:
         self._keep(left)
         return True
 
-    def hand_over(self, user: User, *, now: dt.datetime) -> None:
+    def hand_over(self, user: User) -> None:
         """Put everything into the cart of an account, and nothing is left here.
 
         Also what the account has bought already: its line says so, and what to do.
         """
         for item in self.items():
-            wish = CartWish(listing_id=item.listing_id, seen=item.seen, seen_price=item.seen_price)
+            wish = CartWish(
+                listing_id=item.listing_id,
+                seen=item.seen,
+                seen_price=item.seen_price,
+                offered=item.offered,
+            )
             try:
-                orders.put_in(user=user, wish=wish, now=now)
+                orders.put_in(user=user, wish=wish, now=item.added_at)
             except CartFullError:
                 logger.info("a full cart took no more at a log-in")
                 break
@@ -129,7 +133,7 @@ def merge_at_log_in(*, request: HttpRequest | None, user: User) -> None:
     """What was put into the session's cart is in the account's from now on."""
     session = getattr(request, "session", None)
     if session is not None and session.get(_KEY):
-        SessionCart(session).hand_over(user, now=timezone.now())
+        SessionCart(session).hand_over(user)
 
 
 def _seen(token: str, price: Money) -> dict[str, Any]:

@@ -129,6 +129,9 @@ def test_somebody_without_an_account_chooses_and_keeps_it_at_the_log_in() -> Non
 
     assert refused.status_code == 422
     assert 'value="9000"' in page_of(client)
+    client.force_login(ada := make_person())
+    assert 'value="9000"' in page_of(client)
+    assert item_of(ada, listing).offered == Money(9_000, "KRW")
 
 
 def test_a_sale_that_ends_is_another_price(stripe: Emulator) -> None:
