@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import uuid
 from collections.abc import Iterator
@@ -13,16 +14,22 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from marketplace.accounts.models import User
 from marketplace.checkout import services
+from marketplace.checkout.types import Wish
 from marketplace.core.money import Money
 from marketplace.ledger import services as ledger
 from marketplace.ledger.models import Account, Entry, Posting
 from marketplace.ledger.types import EntryKind, chart, move
 from marketplace.orders.models import Order
+from marketplace.orders.queries import terms_of
 from marketplace.payments.models import Payment, Refund
+from tests.marketplace.checkout.disputing import follow, open_dispute
+from tests.marketplace.checkout.paying import at_stripe, connected, owed
 from tests.marketplace.checkout.shopping import begin, bought, settle
+from tests.marketplace.checkout.subscribers import offer, subscribed
 from tests.marketplace.stripe_fixtures import REFUND_FAILS, Emulator, start
-from tests.marketplace.trade import make_person, sell
+from tests.marketplace.trade import make_person, make_seller, sell
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +81,60 @@ def test_sales_and_refunds_agree_with_stripe(stripe: Emulator) -> None:
     assert "10 entries sum to zero" in said
     assert "5 transactions and 0 sellers' accounts at Stripe were compared" in said
     assert "Sum of all accounts in KRW: ₩0" in said
+
+
+def test_everything_that_stripe_does_agrees_with_the_ledger(stripe: Emulator) -> None:
+    """Destination charges, transfers, disputes, payouts that fail, subscriptions, credit."""
+    ada, paid_there, paid_by_bank = make_person(), make_seller(), make_seller("이웃")
+    account = connected(stripe, paid_there)
+    song, film, book = sell(paid_there), sell(paid_by_bank), sell(paid_there)
+    refund(bought(stripe, ada, song), 2_501)
+    give_credit(ada, 3_000)
+    started = services.start_checkout(
+        buyer=ada,
+        wishes=[Wish(listing_id=one.pk, seen=terms_of(one).token) for one in (film, book)],
+        use_credit=True,
+        site="http://shop.test",
+        language="en",
+        now=timezone.now(),
+    )
+    stripe.pay(started.pay_url or "")
+    services.settle_bill(bill_id=started.bill.pk, now=timezone.now())
+    intent = Payment.objects.get(bill_id=started.bill.pk).payment_intent_id or ""
+    stripe.sdk.v1.refunds.create({"payment_intent": intent, "amount": 4_001})
+    services.settle_bill(bill_id=started.bill.pk, now=timezone.now())
+    won, lost = (bought(stripe, make_person(name), song) for name in ("won", "lost"))
+    for order, verb in ((won, "win"), (lost, "lose")):
+        dispute = open_dispute(stripe, order)
+        stripe.hook(f"disputes/{dispute.stripe_id}/{verb}")
+        follow(order)
+    subscriber = subscribed(stripe, make_person("sub"), offer())
+    subscriber.renew()
+    late = timezone.now() + dt.timedelta(days=400)
+    services.run_payouts(now=timezone.now(), as_if=late)
+    services.reconcile(now=timezone.now())
+
+    said = verify()
+
+    assert "1 sellers' accounts" in said
+    assert "Sum of all accounts in KRW: ₩0" in said
+    assert at_stripe(stripe, account) == owed(paid_there)[1]
+    kinds = set(Entry.objects.values_list("kind", flat=True))
+    assert kinds >= {
+        "charge", "settlement", "refund", "refund_settled", "renewal", "transfer",
+        "transfer_reversed", "application_fee", "dispute_opened", "dispute_won", "payout_started",
+        "payout_sent", "credit_granted", "credit_held",
+    }  # fmt: skip
+
+
+def give_credit(user: User, minor: int) -> None:
+    ledger.grant_credit(
+        user_id=user.pk,
+        amount=Money(minor, "KRW"),
+        source=f"gift:{user.pk}",
+        at=timezone.now(),
+        reason="sorry",
+    )
 
 
 def test_each_difference_is_named_and_reconciling_heals_what_was_lost(stripe: Emulator) -> None:
