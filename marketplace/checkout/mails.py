@@ -50,6 +50,7 @@ def _mail(template: str, order: Order, **more: Any) -> None:
         "seller_name": seller.name if seller else order.listing.seller.email,
         "order_url": settings.SITE_URL + reverse("checkout:order", args=[order.pk]),
         "library_url": settings.SITE_URL + settings.LOGIN_REDIRECT_URL,
+        "subscriptions_url": settings.SITE_URL + reverse("checkout:subscriptions"),
         "presents_url": settings.SITE_URL + reverse("handovers:presents"),
         "site_name": settings.SITE_NAME,
         **more,

@@ -49,6 +49,8 @@ def checkout(
 def _item(item: dict[str, Any]) -> str:
     amount = format_amount(item["amount_total"], item["currency"])
     count = f" × {item['quantity']}" if item["quantity"] > 1 else ""
+    if recurring := item["price"]["recurring"]:
+        amount += f" each {recurring['interval']}"
     return f"<li><span>{text(item['description'])}{count}</span><span>{text(amount)}</span></li>"
 
 

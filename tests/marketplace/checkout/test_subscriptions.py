@@ -17,6 +17,7 @@ from marketplace.checkout.errors import (
     TermsChangedError,
 )
 from marketplace.checkout.types import Wish
+from marketplace.ledger.models import Entry
 from marketplace.licensing.models import Entitlement
 from marketplace.licensing.queries import owns
 from marketplace.orders.errors import OrderNotFoundError, OwnListingError
@@ -134,6 +135,12 @@ def test_a_renewal_is_an_order_of_its_own_and_lets_it_go_on(stripe: Emulator) ->
     assert given.order_id == second.pk
     assert Payment.objects.filter(state="succeeded").count() == 2
     assert len(mail.outbox) == 1
+    assert "/subscriptions/" in str(mail.outbox[0].body)
+    entries = Entry.objects.filter(source__in=[f"charge:{o.bill_id}" for o in (first, second)])
+    for entry in entries:
+        shares = entry.postings.filter(account__owner_id=subscriber.listing.seller_id)
+        assert [share.amount_minor for share in shares] == [second.fee_minor - 9_900]
+    assert entries.count() == 2
 
 
 def test_a_yearly_one_renews_by_the_year(stripe: Emulator) -> None:
