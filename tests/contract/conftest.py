@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +16,11 @@ from marketplace.payments.stripe_client import API_VERSION
 from tests.contract.desk import Desk, Line
 from tests.marketplace.stripe_fixtures import start
 
-__all__ = ["desk"]
+__all__ = ["desk", "stripe_itself"]
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def stripe_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One Stripe for the whole run."""
     line, key = Line(), os.environ.get("STRIPE_TEST_KEY", "")
     if key:
@@ -38,13 +37,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     emulator.stop()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of it on one line to Stripe, and the look at what came over it at the end."""
-    ours = [item for item in items if item.path.parent == Path(__file__).parent]
-    for item in ours:
-        item.add_marker(pytest.mark.xdist_group("contract"))
-    last = [item for item in ours if item.path.stem == "test_answers"]
-    items[:] = [item for item in items if item not in last] + last
+@pytest.fixture
+def desk(stripe_itself: Desk) -> Iterator[Desk]:
+    """What a test asks; each answer that it got is what the SDK announces."""
+    stripe_itself.line.wrong.clear()
+    yield stripe_itself
+    assert sorted(set(stripe_itself.line.wrong)) == []
 
 
 def pytest_report_header() -> str:
