@@ -98,6 +98,9 @@ def expire(bill: Bill, *, now: dt.datetime) -> None:
 def partly_refunded(order: Order, *, total_minor: int, now: dt.datetime) -> None:
     """So much went back by now, and less than all: the buyer keeps what they bought."""
     orders.note_refunded(order_id=order.pk, total_minor=total_minor)
+    # Named by the sum: a refund that came back makes it smaller, and that is a fact of its own.
+    cause = f"refunded-in-part:{total_minor}"
+    licensing.note(order_id=order.pk, kind="refunded_part", cause=cause, now=now)
 
 
 def refunded(order: Order, *, now: dt.datetime) -> None:

@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
 from marketplace.distribution import services as distribution
 from marketplace.distribution.models import AnnounceToken, Torrent
 from marketplace.licensing import services
+from marketplace.licensing.errors import PresentClosedError, TransitionError
 from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
 from tests.marketplace.accounts.seeder import FakeSeeder
+from tests.marketplace.licensing.tables import Case
 from tests.marketplace.trade import buy, make_person, sell
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -104,3 +106,70 @@ def test_rivals_make_one_torrent() -> None:
     at_once(lambda _number: distribution.create_torrent(package_id=package))
 
     assert Torrent.objects.count() == 1
+
+
+def test_rivals_claim_a_present_once() -> None:
+    case, links = Case("present", sell()), [make_person(f"eve{n}") for n in range(RIVALS)]
+
+    def claim(number: int) -> str:
+        try:
+            services.claim(
+                entitlement_id=case.pk,
+                user=links[number],
+                source=f"claim:{number}",
+                now=timezone.now(),
+            )
+        except PresentClosedError as error:
+            return error.code
+        return "claimed"
+
+    told = at_once(claim)
+
+    assert sorted(told) == ["claimed", *["present_closed"] * (RIVALS - 1)]
+    assert [entitlement.state for entitlement in Entitlement.objects.exclude(pk=case.pk)] == [
+        "active"
+    ]
+
+
+def test_a_dispute_reaches_what_is_passed_on_in_the_same_moment() -> None:
+    case = Case("purchase", sell())
+
+    def race(number: int) -> None:
+        if number % 2:
+            services.suspend(order_id=case.order, cause="dispute:1", now=timezone.now())
+            return
+        try:
+            with transaction.atomic():
+                held = services.lock(case.pk)
+                services.pass_on(
+                    held, to=case.other, kind="transfer", source=f"pass:{number}",
+                    now=timezone.now(),
+                )  # fmt: skip
+        except TransitionError:
+            pass  # the dispute, or another rival, was first
+
+    at_once(race)
+
+    states = sorted(Entitlement.objects.values_list("state", flat=True))
+    assert states in (["suspended"], ["suspended", "transferred"])
+
+
+def test_a_loan_that_comes_back_in_the_moment_of_a_dispute_is_not_whole() -> None:
+    case = Case("purchase", sell())
+    case.fire("lent")
+    assert case.loan is not None
+    loan = case.loan.pk
+
+    def race(number: int) -> None:
+        now = timezone.now()
+        if number % 2:
+            services.suspend(order_id=case.order, cause="dispute:1", now=now)
+            return
+        with transaction.atomic():
+            giver, borrowed = services.lock(case.pk), services.lock(loan)
+            services.give_back(giver=giver, loan=borrowed, source=f"back:{number}", now=now)
+
+    at_once(race)
+
+    assert case.entitlement.state == "suspended"
+    assert Entitlement.objects.get(pk=loan).state == "returned"
