@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.utils import timezone
 
 from marketplace.accounts.models import User
@@ -75,7 +76,9 @@ def check_books() -> None:
     assert list(ledger.faults()) == []
 
 
-def test_credit_pays_in_part_is_held_and_then_spent(stripe: Emulator) -> None:
+def test_credit_pays_in_part_is_held_and_then_spent(
+    stripe: Emulator, django_capture_on_commit_callbacks: Any
+) -> None:
     ada, listing = rich(3_000), sell()
 
     started = start(ada, listing)
@@ -84,7 +87,9 @@ def test_credit_pays_in_part_is_held_and_then_spent(stripe: Emulator) -> None:
     assert (order.price_minor, order.credit_minor, payment.amount_minor) == (9_900, 3_000, 6_900)
     assert (credit_of(ada), held_for(started.bill)) == (0, 3_000)
     stripe.pay(payment.checkout_url)
-    assert settle(payment).state == "paid"
+    with django_capture_on_commit_callbacks(execute=True):
+        assert settle(payment).state == "paid"
+    assert "Paid with shop credit: ₩3,000" in mail.outbox[-1].body
     assert (credit_of(ada), held_for(started.bill)) == (0, 0)
     assert total(AccountKind.SELLER) + total(AccountKind.PLATFORM_FEES) == 9_900
     check_books()
@@ -107,7 +112,9 @@ def test_credit_that_pays_all_needs_no_stripe_and_comes_back_as_credit(stripe: E
     check_books()
 
 
-def test_a_refund_gives_cash_back_first_and_then_credit(stripe: Emulator) -> None:
+def test_a_refund_gives_cash_back_first_and_then_credit(
+    stripe: Emulator, django_capture_on_commit_callbacks: Any
+) -> None:
     ada, listing = rich(3_000), sell()
     payment = payment_for(start(ada, listing))
     stripe.pay(payment.checkout_url)
@@ -129,11 +136,16 @@ def test_a_refund_gives_cash_back_first_and_then_credit(stripe: Emulator) -> Non
         amount=Money(2_900, "KRW"),
     )
     assert credit_of(ada) == 1_000
-    order = services.refund_order(
-        order_id=order.pk, by=listing.seller, reason="", now=timezone.now()
-    )
+    with django_capture_on_commit_callbacks(execute=True):
+        order = services.refund_order(
+            order_id=order.pk, by=listing.seller, reason="", now=timezone.now()
+        )
 
     assert (order.state, credit_of(ada)) == ("refunded", 3_000)
+    body = mail.outbox[-1].body
+    assert "₩6,900 to the way you paid" in body
+    assert "₩3,000 as shop credit" in body
+    assert "as shop credit" in client_of(ada).get(f"/orders/{order.pk}/").content.decode()
     refunds = [(r.amount_minor, r.credit_minor) for r in payment.refunds.order_by("created_at")]
     assert refunds == [(5_000, 0), (1_900, 1_000), (0, 2_000)]
     check_books()
