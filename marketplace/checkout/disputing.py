@@ -18,7 +18,7 @@ import uuid
 
 from django.db import transaction
 
-from marketplace.checkout import booking, distributing
+from marketplace.checkout import booking, distributing, periods
 from marketplace.checkout.dispute_mails import mail_dispute
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing import services as licensing
@@ -96,6 +96,7 @@ def _move(order: Order, dispute: Dispute, stage: str, *, now: dt.datetime) -> No
             if order.state == Order.State.PAID:
                 orders.mark_charged_back(order_id=order.pk, now=now)
             licensing.charge_back(order_id=order.pk, cause=cause, now=now)
+            periods.stop(order, now=now)
 
 
 def _come_back(order: Order, *, now: dt.datetime) -> bool:

@@ -17,7 +17,7 @@ from marketplace.payments import queries as payment_queries
 from marketplace.payments import services as payments
 from marketplace.payments.types import SubscriptionWish
 
-__all__ = ["deliver", "take_back"]
+__all__ = ["deliver", "stop", "take_back"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +52,17 @@ def take_back(order: Order, *, cause: str, now: dt.datetime) -> bool:
     paid = payment_queries.orders_of_subscription(begun.pk)
     if paid and paid[-1] != order.pk:
         return False
+    stop(order, now=now)
+    return licensing.revoke(order_id=order.pk, cause=cause, now=now)
+
+
+def stop(order: Order, *, now: dt.datetime) -> None:
+    """Charge nothing any more for what an order is a period of; of another order, nothing."""
+    begun = payment_queries.subscription_of_order(order.pk)
+    if begun is None:
+        return
     payments.wish_for(subscription_id=begun.pk, wish=SubscriptionWish.END)
     transaction.on_commit(partial(_end_at_stripe, begun.pk, now), robust=True)
-    return licensing.revoke(order_id=order.pk, cause=cause, now=now)
 
 
 def _end_at_stripe(subscription_id: uuid.UUID, now: dt.datetime) -> None:

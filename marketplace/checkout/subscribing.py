@@ -182,7 +182,13 @@ def settle_subscription(*, subscription_id: uuid.UUID, now: dt.datetime) -> Subs
     """
     begun = payments.carry_out_wish(subscription_id=subscription_id, now=now)
     for invoice in payment_queries.undelivered_invoices(begun.pk):
-        settle_bill(bill_id=_bill_of(invoice.pk, now=now), now=now)
+        _give_order(invoice.pk, now=now)
+    # Also where a rival has given the order, and is not yet, or never came, so far as to settle it.
+    paid = payment_queries.orders_of_subscription(begun.pk)
+    orders_of = order_queries.orders_by_id(paid)
+    for order_id in paid:
+        if orders_of[order_id].state in (_Order.PENDING, _Order.EXPIRED):
+            settle_bill(bill_id=orders_of[order_id].bill_id, now=now)
     first = order_queries.order_by_id(begun.order_id)
     if begun.state == _State.EXPIRED:
         consequences.expire(first.bill, now=now)
@@ -195,11 +201,11 @@ def settle_subscription(*, subscription_id: uuid.UUID, now: dt.datetime) -> Subs
 
 
 @transaction.atomic
-def _bill_of(invoice_id: uuid.UUID, *, now: dt.datetime) -> uuid.UUID:
-    """The bill that a paid invoice pays: of the order that began it all, or a new one's."""
+def _give_order(invoice_id: uuid.UUID, *, now: dt.datetime) -> None:
+    """Give a paid invoice its order: the one that began it all, or a new one."""
     invoice = payments.lock_invoice(invoice_id)
     if invoice.order_id is not None:
-        return order_queries.order_by_id(invoice.order_id).bill_id
+        return
     first = order_queries.order_by_id(invoice.subscription.order_id)
     if payment_queries.invoice_of_order(first.pk) is None:
         order = first
@@ -209,7 +215,6 @@ def _bill_of(invoice_id: uuid.UUID, *, now: dt.datetime) -> uuid.UUID:
     invoice.order_id = order.pk
     invoice.save(update_fields=["order_id"])
     payments.take_payment(invoice=invoice, bill_id=order.bill_id, now=now)
-    return order.bill_id
 
 
 @transaction.atomic
