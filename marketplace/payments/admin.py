@@ -8,9 +8,23 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from marketplace.core.money import Money
+from marketplace.payments.connect_admin import (
+    ConnectedAccountAdmin,
+    PayoutAdmin,
+    PayoutBatchAdmin,
+    TransferAdmin,
+)
 from marketplace.payments.models import Payment, Refund, StripeEvent
 
-__all__ = ["PaymentAdmin", "RefundAdmin", "StripeEventAdmin"]
+__all__ = [
+    "ConnectedAccountAdmin",
+    "PaymentAdmin",
+    "PayoutAdmin",
+    "PayoutBatchAdmin",
+    "RefundAdmin",
+    "StripeEventAdmin",
+    "TransferAdmin",
+]
 
 
 class _ReadOnly:

@@ -1,0 +1,89 @@
+"""The operator's look at how sellers are paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from marketplace.core.money import Money
+from marketplace.payments.connect_models import (
+    ConnectedAccount,
+    Payout,
+    PayoutBatch,
+    Transfer,
+    TransferReversal,
+)
+
+__all__ = ["ConnectedAccountAdmin", "PayoutAdmin", "PayoutBatchAdmin", "TransferAdmin"]
+
+
+class _ReadOnly:
+    """Money is moved by services; the admin shows what they did."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ConnectedAccount)
+class ConnectedAccountAdmin(_ReadOnly, ModelAdmin):
+    list_display = ["user", "country", "state", "account_id", "updated_at"]
+    list_filter = ["state", "country"]
+    search_fields = ["user__email", "account_id"]
+    list_select_related = ["user"]
+
+
+class _ReversalInline(_ReadOnly, TabularInline):
+    model = TransferReversal
+    extra = 0
+    fields = ["amount_minor", "state", "stripe_id", "failure", "created_at"]
+    readonly_fields = fields
+
+
+@admin.register(Transfer)
+class TransferAdmin(_ReadOnly, ModelAdmin):
+    list_display = ["id", "seller", "amount_shown", "state", "is_destination", "created_at"]
+    list_filter = ["state", "is_destination", "currency"]
+    search_fields = ["stripe_id", "order_id", "bill_id", "seller__email"]
+    list_select_related = ["seller"]
+    inlines = [_ReversalInline]
+
+    @admin.display(description=_("amount"))
+    def amount_shown(self, transfer: Transfer) -> str:
+        return str(Money(transfer.amount_minor, transfer.currency))
+
+
+# Account numbers are in the batch's file alone.
+_SHOWN = ["seller", "amount", "state", "account_id", "bank", "last_digits", "failure", "created_at"]
+
+
+@admin.register(Payout)
+class PayoutAdmin(_ReadOnly, ModelAdmin):
+    list_display = ["id", "seller", "amount", "state", "batch", "created_at"]
+    list_filter = ["state", "currency"]
+    search_fields = ["id", "stripe_id", "seller__email"]
+    list_select_related = ["seller", "batch"]
+    fields = [*_SHOWN, "batch", "stripe_id", "ended_at"]
+    readonly_fields = fields
+
+
+class _PayoutInline(_ReadOnly, TabularInline):
+    model = Payout
+    extra = 0
+    fields = _SHOWN
+    readonly_fields = fields
+
+
+@admin.register(PayoutBatch)
+class PayoutBatchAdmin(_ReadOnly, ModelAdmin):
+    list_display = ["id", "currency", "created_at", "paid_at"]
+    inlines = [_PayoutInline]
