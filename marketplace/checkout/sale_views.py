@@ -37,7 +37,10 @@ def sales(request: HttpRequest) -> HttpResponse:
     """What the person has sold, the newest first."""
     page = Paginator(orders.sales_of(person(request)), PER_PAGE).get_page(request.GET.get("page"))
     outcomes = payments.outcomes_for((order.pk, order.bill_id) for order in page.object_list)
-    rows = [(order, outcomes.get(order.pk)) for order in page.object_list]
+    disputes = payments.bills_in_dispute(order.bill_id for order in page.object_list)
+    rows = [
+        (order, outcomes.get(order.pk), disputes.get(order.bill_id)) for order in page.object_list
+    ]
     return render(request, "checkout/sales.html", {"page": page, "rows": rows})
 
 

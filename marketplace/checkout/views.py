@@ -154,6 +154,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     context = {
         "order": shown,
         "outcome": payments.outcome_for(order_id, shown.bill_id),
+        "dispute": payments.bills_in_dispute([shown.bill_id]).get(shown.bill_id),
         "library_url": settings.LOGIN_REDIRECT_URL,
     }
     template = "checkout/_order.html" if is_fragment else "checkout/order.html"

@@ -27,7 +27,7 @@ from tests.marketplace.checkout.disputing import (
     open_dispute,
     operator,
 )
-from tests.marketplace.checkout.shopping import bought, deliver, payment_of, settle
+from tests.marketplace.checkout.shopping import bought, client_of, deliver, payment_of, settle
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person, make_seller, sell
 
@@ -313,3 +313,21 @@ def test_the_rate_counts_payments_and_no_inquiries(stripe: Emulator) -> None:
 
     assert (rate.payments, rate.disputed, rate.lost) == (3, 1, 1)
     assert rate.share == pytest.approx(1 / 3)
+
+
+def test_buyer_and_seller_see_it_on_their_pages(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing)
+    buyer, seller = client_of(ada), client_of(listing.seller)
+    dispute = open_dispute(stripe, order)
+
+    assert "Your bank questions this payment" in buyer.get(f"/orders/{order.pk}/").content.decode()
+    sales = seller.get("/studio/sales/").content.decode()
+    assert "In dispute" in sales
+    assert f"/studio/disputes/{dispute.pk}/" in sales
+    assert "Refund…" not in sales
+    stripe.hook(f"disputes/{dispute.stripe_id}/win")
+    follow(order)
+
+    assert "questions" not in buyer.get(f"/orders/{order.pk}/").content.decode()
+    assert "Refund…" in seller.get("/studio/sales/").content.decode()
