@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import uuid
+from dataclasses import replace
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,14 +22,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
-from marketplace.catalog.errors import ListingNotFoundError
+from marketplace.catalog.errors import ListingNotFoundError, SoldOutError
 from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services, sums
 from marketplace.checkout.access import person
 from marketplace.checkout.carting import on_its_way
 from marketplace.checkout.errors import SubscriptionOnlyError, TermsChangedError, TooManyCodesError
+from marketplace.checkout.offering import offered_in
 from marketplace.checkout.types import Wish
+from marketplace.checkout.withdrawing import may_withdraw
 from marketplace.core.errors import MarketplaceError
 from marketplace.discounts.errors import CodeNotUsableError
 from marketplace.licensing import queries as licensing
@@ -67,33 +71,48 @@ def buy(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
 
 
 def _start(request: HttpRequest, buyer: User, listing_id: uuid.UUID) -> HttpResponse:
-    extras = sums.extras_of(request.POST)
+    extras, now = sums.extras_of(request.POST), timezone.now()
+    offered = offered_in(request.POST, catalog.listing_by_id(listing_id), now=now)
     if "apply" in request.POST:
-        return redirect(request.path + extras.query)
+        said = {"amount": offered.text} if offered.text else {}
+        return redirect(request.path + extras.query_with(**said))
+    if offered.error:
+        return _refused(request, buyer, listing_id, status=422)  # the field says why
     try:
         if extras.code:
             sums.check_tries(buyer)
+        seen = request.POST.get("seen", "")
         started = services.start_checkout(
             buyer=buyer,
-            wishes=[Wish(listing_id=listing_id, seen=request.POST.get("seen", ""))],
+            wishes=[Wish(listing_id=listing_id, seen=seen, offered=offered.money)],
             code=extras.code,
             use_credit=extras.use_credit,
             site=f"{request.scheme}://{request.get_host()}",
             language=get_language() or "en",
-            now=timezone.now(),
+            now=now,
         )
     except AlreadyOwnedError:
         return _asks(request, listing_id)
     except (CodeNotUsableError, TooManyCodesError):
-        listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
-        return _buy_page(request, buyer, listing, status=409)  # the sum says why
-    except (TermsChangedError, OwnListingError) as error:
-        listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
-        return _buy_page(request, buyer, listing, alert=str(error), status=409)
+        return _refused(request, buyer, listing_id)  # the sum says why
+    except (TermsChangedError, OwnListingError, SoldOutError) as error:
+        return _refused(request, buyer, listing_id, alert=str(error))
     except (PaymentsUnavailableError, PaymentRefusedError) as error:
-        listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
-        return _buy_page(request, buyer, listing, alert=str(error), status=503)
+        return _refused(request, buyer, listing_id, alert=str(error), status=503)
     return redirect(started.pay_url or reverse("checkout:order", args=[started.order.pk]))
+
+
+def _refused(
+    request: HttpRequest,
+    buyer: User,
+    listing_id: uuid.UUID,
+    *,
+    alert: str = "",
+    status: int = 409,
+) -> HttpResponse:
+    """The page before paying once more, with what stood in the way."""
+    listing = services.listing_to_buy(Wish(listing_id=listing_id), buyer)
+    return _buy_page(request, buyer, listing, alert=alert, status=status)
 
 
 def _buy_page(
@@ -103,27 +122,39 @@ def _buy_page(
     begun = orders.live_order(buyer, listing.pk)
     if begun is not None and begun.state != Order.State.PENDING:
         begun = None  # what it gave is over, so this is a purchase of its own
-    is_own = listing.seller_id == buyer.pk
+    is_own, now = listing.seller_id == buyer.pk, timezone.now()
+    offered = offered_in(request.POST or request.GET, listing, now=now)
     context = {
         "listing": listing,
+        "sale": catalog.current_sale(listing, now),
+        "copies_left": catalog.copies_left(listing),
+        "offered": offered,
         "files": files,
         "playable": [file for file in files if packaging.playable(file.media_type)],
         "others": [file for file in files if not packaging.playable(file.media_type)],
-        "seen": orders.terms_of(listing).token if listing.package_id else "",
+        "seen": services.terms_now(listing, now=now).token if listing.package_id else "",
         "promises": promises(listing),
-        "withdrawal": withdrawal(rental=listing.is_rental),
+        "withdrawal": withdrawal(rental=listing.is_leased),
         "begun": begun,
-        "changed": begun and not is_own and orders.terms_of(begun) != orders.terms_of(listing),
+        "changed": begun and not is_own and _has_changed(begun, listing, now=now),
         "is_own": is_own,
         "alert": alert,
         "sum": sums.sum_up(
             buyer=buyer,
-            wishes=[Wish(listing_id=listing.pk)],
+            wishes=[Wish(listing_id=listing.pk, offered=offered.money)],
             extras=sums.extras_of(request.POST or request.GET),
-            now=timezone.now(),
+            now=now,
         ),
     }
     return render(request, "checkout/buy.html", context, status=status)
+
+
+def _has_changed(begun: Order, listing: Listing, *, now: dt.datetime) -> bool:
+    """Whether the seller offers something else than when the order was made."""
+    before, terms = orders.terms_of(begun), services.terms_now(listing, now=now)
+    if listing.is_open and before.price.currency == terms.price.currency:
+        terms = replace(terms, price=before.price)  # the buyer chose it, and may choose again
+    return before != terms
 
 
 def _asks(
@@ -155,6 +186,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "order": shown,
         "outcome": payments.outcome_for(order_id, shown.bill_id),
         "dispute": payments.bills_in_dispute([shown.bill_id]).get(shown.bill_id),
+        "may_withdraw": may_withdraw(shown, now=timezone.now()),
         "library_url": settings.LOGIN_REDIRECT_URL,
     }
     template = "checkout/_order.html" if is_fragment else "checkout/order.html"
