@@ -73,6 +73,12 @@ _EVENTS = frozenset(
 )
 
 
+_TOLD_BY_STRIPE = (
+    "number", "state", "amount_minor", "currency", "tax_minor", "buyer_country", "buyer_tax_id",
+    "period_start", "period_end", "next_attempt_at", "page_url", "payment_intent_id",
+)  # fmt: skip
+
+
 def start_subscription(
     *,
     order_id: uuid.UUID,
@@ -334,9 +340,8 @@ def _record(
 
 def _record_invoice(begun: Subscription, found: InvoiceSnapshot) -> None:
     """Merge one invoice; the caller holds the subscription's lock."""
-    row = begun.invoices.filter(stripe_id=found.id).first()
-    if row is None:
-        row = SubscriptionInvoice(subscription=begun, stripe_id=found.id)
+    known = begun.invoices.filter(stripe_id=found.id).first()
+    row = known or SubscriptionInvoice(subscription=begun, stripe_id=found.id)
     row.number = found.number or row.number
     row.state = merge_invoice(row.state, found.status)
     row.amount_minor, row.currency = found.amount_minor, found.currency
@@ -346,4 +351,5 @@ def _record_invoice(begun: Subscription, found: InvoiceSnapshot) -> None:
     row.next_attempt_at = found.next_attempt_at
     row.page_url = found.page_url or row.page_url
     row.payment_intent_id = found.intent_id or row.payment_intent_id
-    row.save()
+    # Its order, and that its buyer was told, are written by others meanwhile.
+    row.save(update_fields=None if known is None else _TOLD_BY_STRIPE)
