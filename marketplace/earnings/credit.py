@@ -46,7 +46,10 @@ def lines_of(postings: Iterable[Posting]) -> list[StatementLine]:
     bills = ledger.counterparts([row.entry_id for row in rows], AccountKind.CREDIT_HELD)
     by_bill = orders.orders_of_bills(set(bills.values()))
     by_id = orders.orders_by_id({row.order_id for row in rows if row.order_id})
-    return [_line(row, _about(row, bills, by_bill, by_id)) for row in rows]
+    return [
+        _line(row, balance, _about(row, bills, by_bill, by_id))
+        for row, balance in ledger.with_balances(rows)
+    ]
 
 
 def _about(
@@ -60,15 +63,14 @@ def _about(
     return by_bill.get(bills.get(row.entry_id, uuid.UUID(int=0)), [])
 
 
-def _line(posting: Posting, about: list[Order]) -> StatementLine:
-    currency = posting.account.currency
+def _line(posting: Posting, balance: Money, about: list[Order]) -> StatementLine:
     return StatementLine(
         at=posting.entry.at,
         words=_words(posting, about),
         order=about[0] if len(about) == 1 else None,
         # What the shop owes stands in the books as a credit, which is negative there.
-        amount=Money(-posting.amount_minor, currency),
-        balance=Money(-posting.balance_after, currency),  # type: ignore[attr-defined]  # annotated
+        amount=Money(-posting.amount_minor, balance.currency),
+        balance=balance,
     )
 
 

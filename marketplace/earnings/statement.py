@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import itertools
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -58,11 +59,13 @@ def postings_of(seller: User, currency: str) -> QuerySet[Posting]:
     return ledger.owner_statement(seller.pk, AccountKind.SELLER, currency)
 
 
-def lines_of(postings: Iterable[Posting]) -> list[StatementLine]:
-    """The postings (of one page, say) in words."""
+def lines_of(postings: Iterable[Posting], *, newest: Money | None = None) -> list[StatementLine]:
+    """The postings (of one page, say) in words. `newest` as in ledger's `with_balances`."""
     rows = list(postings)
     known = orders.orders_by_id({row.order_id for row in rows if row.order_id})
-    return [_line(row, known) for row in rows]
+    return [
+        _line(row, balance, known) for row, balance in ledger.with_balances(rows, newest=newest)
+    ]
 
 
 def to_csv(seller: User, currency: str) -> str:
@@ -89,29 +92,23 @@ def to_csv(seller: User, currency: str) -> str:
 
 
 def _all_lines(seller: User, currency: str) -> Iterator[StatementLine]:
-    batch: list[Posting] = []
-    for posting in postings_of(seller, currency).iterator(chunk_size=_BATCH):
-        batch.append(posting)
-        if len(batch) == _BATCH:
-            yield from lines_of(batch)
-            batch = []
-    yield from lines_of(batch)
+    postings = postings_of(seller, currency).iterator(chunk_size=_BATCH)
+    before: Money | None = None
+    while batch := list(itertools.islice(postings, _BATCH)):
+        lines = lines_of(batch, newest=before)
+        yield from lines
+        last = lines[-1]
+        before = Money(last.balance.minor - last.amount.minor, currency)
 
 
-def _line(posting: Posting, known: dict[uuid.UUID, Order]) -> StatementLine:
+def _line(posting: Posting, balance: Money, known: dict[uuid.UUID, Order]) -> StatementLine:
     order = known.get(posting.order_id) if posting.order_id else None
-    currency = posting.account.currency
     words = words_for(
         posting.entry.kind, title=order.title if order else "", memo=posting.entry.memo
     )
-    return StatementLine(
-        at=posting.entry.at,
-        words=words,
-        order=order,
-        # What the shop owes stands in the books as a credit, which is negative there.
-        amount=Money(-posting.amount_minor, currency),
-        balance=Money(-posting.balance_after, currency),  # type: ignore[attr-defined]  # annotated
-    )
+    # What the shop owes stands in the books as a credit, which is negative there.
+    amount = Money(-posting.amount_minor, balance.currency)
+    return StatementLine(posting.entry.at, words, order, amount, balance)
 
 
 def _harmless(text: str) -> str:

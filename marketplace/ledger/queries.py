@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 
-from django.db.models import BigIntegerField, Count, QuerySet, Sum, Window
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from marketplace.core.money import CURRENCIES, Money
@@ -43,6 +42,7 @@ __all__ = [
     "sources_like",
     "sources_of",
     "totals",
+    "with_balances",
 ]
 
 _SALES = (EntryKind.CHARGE.value, EntryKind.RENEWAL.value)
@@ -67,20 +67,33 @@ def balances_of(owner_id: uuid.UUID, kind: AccountKind) -> list[Money]:
     return [Money(KINDS[kind].sign * sums[code], code) for code in CURRENCIES if code in sums]
 
 
-def owner_statement(owner_id: uuid.UUID, kind: AccountKind, currency: str) -> QuerySet[Any]:
-    """The postings of an owner's account, the newest first, each with `balance_after`.
-
-    `balance_after` is a raw sum, debits plus: turn it with the kind's sign, as the amounts.
-    """
-    running = Window(Sum("amount_minor"), order_by="id", output_field=BigIntegerField())
-    found: QuerySet[Any] = (
-        Posting.objects.filter(
-            account__owner_id=owner_id, account__kind=str(kind), account__currency=currency
-        )
-        .select_related("entry", "account")
-        .annotate(balance_after=running)
-        .order_by("-id")
+def owner_statement(owner_id: uuid.UUID, kind: AccountKind, currency: str) -> QuerySet[Posting]:
+    """The postings of an owner's account, the newest first. Pages are cut from it."""
+    found: QuerySet[Posting] = Posting.objects.filter(
+        account__owner_id=owner_id, account__kind=str(kind), account__currency=currency
     )
+    return found.select_related("entry", "account").order_by("-id")
+
+
+def with_balances(
+    rows: Sequence[Posting], *, newest: Money | None = None
+) -> list[tuple[Posting, Money]]:
+    """Each of `rows` with what stood on the account after it.
+
+    `rows` are of one account, the newest first, without a gap, as a page of a statement is.
+    `newest` is the balance after the first of them, where the caller knows it.
+    """
+    if not rows:
+        return []
+    account = rows[0].account
+    sign = KINDS[account.kind].sign
+    if newest is None:
+        until = Posting.objects.filter(account_id=account.pk, id__lte=rows[0].pk)
+        newest = Money(sign * _sum(until), account.currency)
+    found, minor = [], newest.minor
+    for row in rows:
+        found.append((row, Money(minor, account.currency)))
+        minor -= sign * row.amount_minor
     return found
 
 
@@ -113,29 +126,22 @@ def earned_since(
 ) -> list[tuple[dt.datetime, int]]:
     """When each sale since then was made, and what its seller has left of it, in minor units.
 
-    What went back of an order is taken off its newest payments first.
+    An order is one sale: each paid period of a subscription has its own.
     """
-    postings = Posting.objects.filter(account__code=chart.seller(seller_id, currency).code)
-    recent = postings.filter(entry__kind__in=_SALES, entry__at__gte=since).values("order_id")
-    rows = postings.filter(order_id__in=recent).order_by("entry__at", "id")
-    sales: dict[uuid.UUID, list[tuple[dt.datetime, int]]] = defaultdict(list)
-    taken: dict[uuid.UUID, int] = defaultdict(int)
-    for order_id, at, kind, minor in rows.values_list(
-        "order_id", "entry__at", "entry__kind", "amount_minor"
-    ):
-        if kind in _SALES:
-            sales[order_id].append((at, -minor))
-        else:
-            taken[order_id] += minor
-    left = []
-    for order_id, payments in sales.items():
-        back = taken[order_id]
-        for at, minor in reversed(payments):
-            part = max(0, min(minor, back))
-            back -= part
-            if at >= since:
-                left.append((at, minor - part))
-    return sorted(left)
+    since_then = Posting.objects.filter(
+        account__code=chart.seller(seller_id, currency).code,
+        order_id__isnull=False,
+        entry__at__gte=since,
+    ).order_by()
+    # What went back of these sales went back after them.
+    back = dict(
+        since_then.exclude(entry__kind__in=_SALES)
+        .values_list("order_id")
+        .annotate(total=Sum("amount_minor"))
+    )
+    sales = since_then.filter(entry__kind__in=_SALES)
+    rows = sales.values_list("order_id", "entry__at", "amount_minor")
+    return sorted((at, -minor - back.get(order_id, 0)) for order_id, at, minor in rows)
 
 
 def totals() -> list[AccountTotal]:
