@@ -32,6 +32,8 @@ __all__ = ["handle_event", "reconcile"]
 
 logger = logging.getLogger(__name__)
 
+# Stripe tries to deliver an event for three days; what was lost longer ago was found before.
+REMEMBERED = dt.timedelta(days=4)
 ABANDONED = dt.timedelta(days=1)  # a bill that never got as far as a payment
 _Order = Order.State
 _Payment = Payment.State
@@ -61,10 +63,14 @@ def handle_event(*, event_id: str, now: dt.datetime) -> None:
     payments.event_processed(event_id, now=now)
 
 
-def reconcile(*, now: dt.datetime) -> Reconciled:
-    """Settle everything whose events may have been lost. Safe to run at any time, and twice."""
+def reconcile(*, now: dt.datetime, since: dt.datetime | None = None) -> Reconciled:
+    """Settle everything whose events may have been lost. Safe to run at any time, and twice.
+
+    What happened at Stripe since `since` (four days ago where it is not said) is asked for,
+    so that an event that never arrived is not missed.
+    """
+    failures = 0 if _done(partial(payments.fetch_events, since=since or now - REMEMBERED)) else 1
     events = payment_queries.unprocessed_events()
-    failures = 0
     for event_id in events:
         failures += not _done(partial(handle_event, event_id=event_id, now=now))
     for refund_id in payment_queries.open_refunds():

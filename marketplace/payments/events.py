@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from marketplace.payments import gateway
+from marketplace.payments.connect_models import ConnectedAccount
 from marketplace.payments.models import Payment, StripeEvent
-from marketplace.payments.types import SessionSnapshot
+from marketplace.payments.subscription_models import Subscription
+from marketplace.payments.types import EventNotice, SessionSnapshot
 
-__all__ = ["bill_of_event", "event", "event_failed", "event_processed", "receive_event"]
+__all__ = [
+    "bill_of_event",
+    "event",
+    "event_failed",
+    "event_processed",
+    "fetch_events",
+    "receive_event",
+]
 
 # What may change a bill's payment. Stripe sends more; the rest is kept and answered with 200.
 _RELEVANT = frozenset(
@@ -42,6 +53,47 @@ def receive_event(*, payload: bytes, signature: str) -> StripeEvent:
         event_id=notice.id, defaults={"type": notice.type, "object_id": notice.object_id}
     )
     return received
+
+
+def fetch_events(*, since: dt.datetime) -> int:
+    """Keep the events since then that never arrived and are about something of ours.
+
+    Returns how many those were. Raises PaymentsUnavailableError.
+    """
+    told = _ours([n for n in gateway.list_events(since=since) if _matters(n.type)])
+    known = StripeEvent.objects.filter(pk__in=[notice.id for notice in told])
+    arrived = set(known.values_list("pk", flat=True))
+    missing = [notice for notice in told if notice.id not in arrived]
+    StripeEvent.objects.bulk_create(
+        (StripeEvent(event_id=n.id, type=n.type, object_id=n.object_id) for n in missing),
+        ignore_conflicts=True,  # one of them arrives in this moment
+    )
+    return len(missing)
+
+
+def _ours(notices: Sequence[EventNotice]) -> list[EventNotice]:
+    """Those about a payment, a subscription or an account of this shop."""
+    about = {notice.object_id for notice in notices if notice.object_id}
+    rows = [
+        (Payment.objects.all(), "session_id"),
+        (Payment.objects.all(), "payment_intent_id"),
+        (Subscription.objects.all(), "session_id"),
+        (Subscription.objects.all(), "stripe_id"),
+        (ConnectedAccount.objects.all(), "account_id"),
+    ]
+    known: set[str] = set()
+    for row, name in rows:
+        found: QuerySet[Any] = row
+        known |= set(found.filter(**{f"{name}__in": about}).values_list(name, flat=True))
+    # A session of ours whose name was lost on the way says itself which payment it is for.
+    named = {notice.reference for notice in notices if notice.reference}
+    unnamed = Payment.objects.filter(session_id=None).values_list("pk", flat=True)
+    lost = named & {str(pk) for pk in unnamed}
+    return [n for n in notices if n.object_id in known or n.reference in lost]
+
+
+def _matters(kind: str) -> bool:
+    return kind in _RELEVANT or kind.startswith(("account.", "customer.subscription.", "invoice."))
 
 
 def event(event_id: str) -> StripeEvent:

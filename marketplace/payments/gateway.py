@@ -35,6 +35,7 @@ __all__ = [
     "create_session",
     "expire_session",
     "find_session",
+    "list_events",
     "list_refunds",
     "read_event",
     "retrieve_session",
@@ -173,6 +174,17 @@ def read_event(*, payload: bytes, signature: str) -> EventNotice:
     ) from refusal
 
 
+def list_events(*, since: dt.datetime) -> list[EventNotice]:
+    """What happened at Stripe since then, the oldest first. Stripe knows the last 30 days.
+
+    Raises PaymentsUnavailableError.
+    """
+    with our_errors():
+        found = client().v1.events.list({"created": {"gte": int(since.timestamp())}, "limit": 100})
+        notices = [_notice(event.to_dict()) for event in found.auto_paging_iter()]
+    return notices[::-1]
+
+
 _NAMED = frozenset({"account", "checkout.session", "payment_intent", "payout", "subscription"})
 
 
@@ -187,7 +199,12 @@ def _notice(event: dict[str, Any]) -> EventNotice:
     event_id, kind = event.get("id"), event.get("type")
     if not isinstance(event_id, str) or not isinstance(kind, str):
         raise WebhookSignatureError("The body is signed, but it is no event.")
-    return EventNotice(event_id, kind, object_id if isinstance(object_id, str) else "")
+    return EventNotice(
+        id=event_id,
+        type=kind,
+        object_id=object_id if isinstance(object_id, str) else "",
+        reference=str(about.get("client_reference_id") or ""),
+    )
 
 
 def _session(session: stripe.checkout.Session) -> SessionSnapshot:

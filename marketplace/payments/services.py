@@ -46,6 +46,7 @@ from marketplace.payments.events import (
     event,
     event_failed,
     event_processed,
+    fetch_events,
     receive_event,
 )
 from marketplace.payments.gateway_balance import balance_transactions
@@ -99,6 +100,7 @@ __all__ = [
     "event",
     "event_failed",
     "event_processed",
+    "fetch_events",
     "follow_stage",
     "hand_in_answer",
     "lock_dispute",

@@ -170,3 +170,4 @@ class EventNotice:
     id: str
     type: str
     object_id: str  # cs_…, pi_… or sub_…; empty where the event is about none of them
+    reference: str = ""  # of a session, the id of our row

@@ -360,3 +360,35 @@ def test_an_order_that_never_got_a_page_is_freed_after_a_day(stripe: Emulator) -
     services.reconcile(now=timezone.now() + dt.timedelta(days=2))
 
     assert (young, Order.objects.get(pk=order.pk).state) == ("pending", "expired")
+
+
+def test_a_refund_at_stripe_whose_events_never_came_is_found_by_the_sweep(
+    stripe: Emulator,
+) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing)
+    intent = payment_of(order).payment_intent_id or ""
+
+    stripe.sdk.v1.refunds.create({"payment_intent": intent})
+    before = snapshot(ada, listing, order)
+    services.reconcile(now=timezone.now())
+    again = services.reconcile(now=timezone.now())
+
+    assert before == ("paid", "succeeded", True)
+    assert snapshot(ada, listing, order) == ("refunded", "refunded", False)
+    assert again.events == 0
+
+
+def test_the_sweep_keeps_nothing_that_is_about_others(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    bought(stripe, ada, listing)
+    Order.objects.update(state="expired")  # its rows stay, and it belongs to this shop
+    theirs = begin(make_person("eve"), listing)
+    Payment.objects.filter(pk=theirs.pk).delete()
+    stripe.pay(theirs.checkout_url)
+
+    services.reconcile(now=timezone.now())
+
+    kept = set(StripeEvent.objects.values_list("object_id", flat=True))
+    assert theirs.session_id not in kept
+    assert kept
