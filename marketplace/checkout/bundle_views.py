@@ -17,12 +17,13 @@ from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import SoldOutError
 from marketplace.catalog.types import Bundle, BundleOffer
-from marketplace.checkout import services
+from marketplace.checkout import services, sums
 from marketplace.checkout.access import person
 from marketplace.checkout.bundling import offer_to
-from marketplace.checkout.errors import StillProcessingError, TermsChangedError
-from marketplace.checkout.quoting import quote, seen_token
+from marketplace.checkout.errors import StillProcessingError, TermsChangedError, TooManyCodesError
+from marketplace.checkout.quoting import seen_token
 from marketplace.checkout.types import Wish
+from marketplace.discounts.errors import CodeNotUsableError
 from marketplace.orders.errors import AlreadyOwnedError, OwnListingError
 from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
 
@@ -50,14 +51,23 @@ def buy_bundle(request: HttpRequest, bundle_id: uuid.UUID) -> HttpResponse:
     offer = offer_to(buyer, shown, now=timezone.now())
     if not offer.bought:
         return _page(request, shown, status=409)
+    extras = sums.extras_of(request.POST)
+    if "apply" in request.POST:
+        return redirect(reverse("checkout:bundle", args=[shown.pk]) + extras.query)
     try:
+        if extras.code:
+            sums.check_tries(buyer)
         started = services.start_checkout(
             buyer=buyer,
             wishes=_wishes(offer, seen),
+            code=extras.code,
+            use_credit=extras.use_credit,
             site=f"{request.scheme}://{request.get_host()}",
             language=get_language() or "en",
             now=timezone.now(),
         )
+    except (CodeNotUsableError, TooManyCodesError):
+        return _page(request, shown, status=409)  # the sum says why
     except (TermsChangedError, OwnListingError, AlreadyOwnedError, SoldOutError) as error:
         return _page(request, shown, alert=str(error), status=409)
     except StillProcessingError as error:
@@ -88,15 +98,17 @@ def _page(
     else:
         offer = offer_to(reader, shown, now=now)
     is_own = shown.seller_id == request.user.pk
-    tokens = {}
+    tokens, total = {}, None
     if reader is not None and offer.bought and not is_own:
-        asked = quote(buyer=reader, wishes=_wishes(offer), now=now)
-        tokens = {line.listing.pk: seen_token(line, now=now) for line in asked.lines}
+        extras = sums.extras_of(request.POST or request.GET)
+        total = sums.sum_up(buyer=reader, wishes=_wishes(offer), extras=extras, now=now)
+        tokens = {line.listing.pk: seen_token(line, now=now) for line in total.quote.lines}
     context = {
         "bundle": shown,
         "offer": offer,
         "rows": [(line, tokens.get(line.listing.pk, "")) for line in offer.lines],
         "is_own": is_own,
+        "sum": total,
         "alert": alert,
     }
     return render(request, "checkout/bundle.html", context, status=status)
