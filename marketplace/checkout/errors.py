@@ -9,6 +9,7 @@
     - SubscriptionOnlyError  what is subscribed to is not bought, and in no cart
     - CartChangedError       the cart is not what the pressed page showed
     - RefundNotPossibleError nothing was paid, or it went back already
+    - WithdrawalNotPossibleError  not paid, disputed, or too late
     - NotYoursToAnswerError  a dispute of several sellers' sales: the operator answers
     - TooManyCodesError      too many discount codes that nobody made
   + NotFoundError
@@ -36,6 +37,7 @@ __all__ = [
     "SubscriptionOnlyError",
     "TermsChangedError",
     "TooManyCodesError",
+    "WithdrawalNotPossibleError",
     "WithdrawnError",
 ]
 
@@ -82,6 +84,10 @@ class NoReceiptError(NotFoundError):
 
 class RefundNotPossibleError(ConflictError):
     code = "refund_not_possible"
+
+
+class WithdrawalNotPossibleError(ConflictError):
+    code = "withdrawal_not_possible"
 
 
 class NotYoursToAnswerError(ConflictError):

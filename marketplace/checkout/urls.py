@@ -12,6 +12,7 @@ from marketplace.checkout import (
     subscription_views,
     views,
     webhooks,
+    withdraw_views,
 )
 
 __all__ = ["app_name", "urlpatterns"]
@@ -33,6 +34,7 @@ urlpatterns = [
     path("bills/<uuid:bill_id>/", views.bill, name="bill"),
     path("orders/<uuid:order_id>/", views.order, name="order"),
     path("bills/<uuid:bill_id>/receipt.pdf", receipt_views.bill_receipt, name="bill_receipt"),
+    path("orders/<uuid:order_id>/withdraw/", withdraw_views.withdraw, name="withdraw"),
     path("orders/<uuid:order_id>/receipt.pdf", receipt_views.order_receipt, name="order_receipt"),
     path("subscribe/<uuid:listing_id>/", subscription_views.subscribe, name="subscribe"),
     path("subscriptions/", subscription_views.subscriptions, name="subscriptions"),

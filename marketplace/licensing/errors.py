@@ -13,6 +13,7 @@
     - EntitlementConflictError   an order that already granted something else
     - HandingOverError           it is on its way to somebody else
     - SuspendedError             its payment is disputed: nothing new is issued
+    - WasOpenedError             too late to withdraw from the purchase: it was fetched
     - PresentClosedError         a present that was claimed, or whose money is gone
     - TransitionError            an event that this state does not know
     - NotLeasedError             a licence that opens without leases
@@ -37,6 +38,7 @@ __all__ = [
     "ProofNotReadyError",
     "SuspendedError",
     "TransitionError",
+    "WasOpenedError",
 ]
 
 
@@ -78,6 +80,10 @@ class SuspendedError(ConflictError):
 
 class PresentClosedError(ConflictError):
     code = "present_closed"
+
+
+class WasOpenedError(ConflictError):
+    code = "was_opened"
 
 
 class TransitionError(ConflictError):

@@ -22,7 +22,7 @@ from marketplace.licensing.errors import (
 )
 from marketplace.licensing.models import Entitlement
 from marketplace.licensing.states import ending
-from marketplace.licensing.terms import is_over, living, state_of
+from marketplace.licensing.terms import is_over, is_untouched, living, state_of
 from marketplace.licensing.types import EndName, KindName, LibraryFile, Purchase, StateName
 from marketplace.licensing.versions import opened_versions, opening, versions_of
 
@@ -32,6 +32,7 @@ __all__ = [
     "entitlement_of",
     "is_entitled",
     "is_spent",
+    "is_unopened",
     "library_of",
     "may_review",
     "owns",
@@ -83,6 +84,12 @@ def _living_of(user: User, listing_id: uuid.UUID) -> list[Entitlement]:
     own = living(now, states=(_State.ACTIVE, _State.SUSPENDED))
     rows = Entitlement.objects.filter(own, user_id=user.pk, listing_id=listing_id)
     return [entitlement for entitlement in rows if not is_over(entitlement, now)]
+
+
+def is_unopened(order_id: uuid.UUID) -> bool:
+    """Whether what the order gave is its buyer's, and was never fetched to any device."""
+    entitlement = Entitlement.objects.filter(order_id=order_id).first()
+    return entitlement is not None and is_untouched(entitlement)
 
 
 def may_review(user: User, listing_id: uuid.UUID) -> bool:

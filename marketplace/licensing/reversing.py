@@ -13,10 +13,13 @@ import uuid
 from typing import Final, Literal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from marketplace.licensing.errors import WasOpenedError
 from marketplace.licensing.granting import is_known, record_event, tell
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.licensing.states import DISPUTES, MONEY_BACK
+from marketplace.licensing.terms import is_untouched
 
 __all__ = [
     "charge_back",
@@ -49,8 +52,24 @@ def revoke(*, order_id: uuid.UUID, cause: str, now: dt.datetime) -> bool:
 
 
 @transaction.atomic
-def withdraw(*, order_id: uuid.UUID, cause: str, now: dt.datetime) -> bool:
-    """The buyer withdrew from the purchase, as the law lets them: take it back, as `revoke`."""
+def withdraw(
+    *, order_id: uuid.UUID, cause: str, now: dt.datetime, only_unopened: bool = False
+) -> bool:
+    """The buyer withdrew from the purchase, as the law lets them: take it back, as `revoke`.
+
+    `only_unopened`: raises WasOpenedError where any device got a licence, or somebody else
+    has had it; then nothing was changed. Nothing happens where it was taken back before.
+    """
+    root = _locked(order_id)
+    if only_unopened and root is not None and root.state == _State.REVOKED:
+        return False  # it was withdrawn from already
+    if only_unopened and (root is None or not is_untouched(root)):
+        raise WasOpenedError(
+            _(
+                "This was fetched to a device, lent or passed on, so it cannot be withdrawn from"
+                " any more. Ask the seller for a refund."
+            )
+        )
     return _end(order_id, _Event.WITHDRAWN, cause, now=now)
 
 

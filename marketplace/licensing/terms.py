@@ -13,7 +13,15 @@ from drm.rights import Rights
 from marketplace.licensing.errors import HandingOverError
 from marketplace.licensing.models import Entitlement
 
-__all__ = ["is_over", "is_surely_over", "living", "require_free", "rights_of", "state_of"]
+__all__ = [
+    "is_over",
+    "is_surely_over",
+    "is_untouched",
+    "living",
+    "require_free",
+    "rights_of",
+    "state_of",
+]
 
 
 def rights_of(entitlement: Entitlement) -> Rights:
@@ -54,6 +62,13 @@ def is_surely_over(entitlement: Entitlement, now: dt.datetime) -> bool:
     if waits and latest is not None and now < latest:
         return False
     return is_over(entitlement, now)
+
+
+def is_untouched(entitlement: Entitlement) -> bool:
+    """Whether it is its buyer's still, and nobody ever had a licence of it or could have one."""
+    whole = entitlement.state in (Entitlement.State.ACTIVE, Entitlement.State.GIVEN)
+    had = entitlement.licences.exists() or entitlement.children.exists()
+    return whole and not had and not entitlement.on_hold
 
 
 def state_of(entitlement: Entitlement, now: dt.datetime) -> str:

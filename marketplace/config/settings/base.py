@@ -31,6 +31,9 @@ SEEDER_DIR = BASE_DIR / "build" / "seeder"  # the wheel that buyers install
 
 SITE_NAME = "Geobuk"
 SITE_URL = os.environ.get("GEOBUK_URL", "http://127.0.0.1:8000").rstrip("/")
+# Days in which a buyer may withdraw from what no device has fetched: at least what the law of
+# their country says (14 by Directive 2011/83/EU, article 9; 7 in Korea). 0: not at all.
+WITHDRAWAL_DAYS = int(os.environ.get("GEOBUK_WITHDRAWAL_DAYS", "14"))
 # Who issues receipts, as the law of the operator's country wants it; empty: SITE_NAME alone.
 RECEIPT_ISSUER = os.environ.get("GEOBUK_RECEIPT_ISSUER", "")
 RECEIPT_ADDRESS = os.environ.get("GEOBUK_RECEIPT_ADDRESS", "")

@@ -265,6 +265,12 @@ PAGES: dict[str, Row] = {
     "orders/<uuid:order_id>/receipt.pdf": Row(
         path="/orders/{order}/receipt.pdf", get=(302, 200, 404, 404, 404, 404), post=members(405)
     ),
+    # Ada's device has fetched it: too late to withdraw, so it leads back to the order.
+    "orders/<uuid:order_id>/withdraw/": Row(
+        path="/orders/{order}/withdraw/",
+        get=(302, 302, 404, 404, 404, 404),
+        post=(302, 302, 404, 404, 404, 404),
+    ),
     "orders/<uuid:order_id>/": Row(
         path="/orders/{order}/", get=(302, 200, 404, 404, 404, 404), post=members(405)
     ),
