@@ -108,8 +108,8 @@ class PriceFields(forms.Form):
         return PriceTerms(
             pricing=cleaned["pricing"],
             suggested=self._suggestion,
-            interval=cleaned["interval"],
-            copies=cleaned["copies"],
+            interval=cleaned.get("interval", ""),
+            copies=cleaned.get("copies"),
         )
 
     def clean(self) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _page(request: HttpRequest, listing: Listing, form: RightsForm) -> HttpRespo
         "files": queries.files_of(listing.draft_id),
         "form": form,
         "promises": promises(listing),
-        "withdrawal": withdrawal(rental=listing.is_rental),
+        "withdrawal": withdrawal(rental=listing.is_leased),
         "if_sold": withdrawal(rental=False),
         "if_rented": withdrawal(rental=True),
         "limits": queries.limits(),

@@ -18,7 +18,10 @@ _FOR_GOOD = ("lend_days", "transferable")
 
 
 class RightsForm(forms.Form):
-    """What buyers get: to play, to save or to rent; and what they may pass on."""
+    """What buyers get: to play, to save or to rent; and what they may pass on.
+
+    Who subscribes may play, and nothing else: of a subscription nothing is asked.
+    """
 
     rights = forms.ChoiceField(
         label=_("Buyers may"),
@@ -73,12 +76,18 @@ class RightsForm(forms.Form):
 
     def __init__(self, data: Any = None, *, listing: Listing) -> None:
         super().__init__(data, initial=_initial(listing))
+        self.is_subscription = listing.is_subscription
+        if self.is_subscription:
+            self.fields.clear()
+            return
         for name, most in LIMITS.items():
             sentence = _("Choose from 1 to %(most)d.") % {"most": most}
             self.fields[name].error_messages.update(min_value=sentence, max_value=sentence)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if self.is_subscription:
+            return cleaned
         # What the choice above hides is not asked for: what was left in it must not stop this.
         for name in _FOR_GOOD if cleaned.get("rights") == RENT else _RENTAL:
             self.errors.pop(name, None)
@@ -93,6 +102,8 @@ class RightsForm(forms.Form):
     @property
     def terms(self) -> SaleTerms:
         """What the valid form says."""
+        if self.is_subscription:
+            return SaleTerms()
         cleaned = self.cleaned_data
         rental = cleaned["rights"] == RENT
         return SaleTerms(
