@@ -20,6 +20,7 @@ from marketplace.orders.types import Order
 __all__ = ["balances_of", "currency_of", "lines_of", "postings_of"]
 
 _State = Order.State
+PAID_LATE = "credit-paid-late:"  # how checkout/crediting.py names such a grant
 
 
 def balances_of(user: User) -> list[Money]:
@@ -77,6 +78,8 @@ def _line(posting: Posting, balance: Money, about: list[Order]) -> StatementLine
 def _words(posting: Posting, about: list[Order]) -> str:
     entry = posting.entry
     title = ", ".join(order.title for order in about)
+    if entry.source.startswith(PAID_LATE):
+        return _("Credit from the shop, since your payment came late, when yours was spent")
     if entry.kind == EntryKind.CREDIT_GRANTED and entry.memo:
         return _("Credit from the shop: %(reason)s") % {"reason": entry.memo}
     if not title:

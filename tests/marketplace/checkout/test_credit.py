@@ -234,6 +234,7 @@ def test_paid_late_with_the_credit_spent_the_shop_makes_up_for_it(stripe: Emulat
 
     assert (order.state, credit_of(ada)) == ("paid", 0)
     assert books.balance(chart.credit_granted("KRW")).minor == 5_000  # 3,000 and what was missing
+    assert "since your payment came late" in client_of(ada).get("/credit/").content.decode()
     check_books()
 
 
