@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -28,7 +28,7 @@ from marketplace.payments import services as payments
 from marketplace.payments.errors import DisputeNotFoundError
 from marketplace.payments.types import Dispute
 
-__all__ = ["Case", "case_for", "case_to_answer", "disputes_for", "facts_of"]
+__all__ = ["Case", "case_for", "case_to_answer", "disputes_for", "facts_of", "orders_in_dispute"]
 
 _BANK_LANGUAGE = "en"  # what evidence is written in, whatever the page speaks
 
@@ -49,6 +49,20 @@ def disputes_for(by: User) -> QuerySet[Dispute]:
     if _is_operator(by):
         return payment_queries.all_disputes()
     return payment_queries.disputes_of(order_queries.bills_sold_by(by))
+
+
+def orders_in_dispute(by: User, disputes: Iterable[Dispute]) -> dict[uuid.UUID, list[Order]]:
+    """The disputed orders that `by` may see, by the bill of each dispute."""
+    bills = [dispute.payment.bill_id for dispute in disputes]
+    everything = order_queries.orders_of_bills(bills)
+    return {
+        bill_id: [
+            order
+            for order in everything.get(bill_id, [])
+            if _is_operator(by) or order.listing.seller_id == by.pk
+        ]
+        for bill_id in bills
+    }
 
 
 def case_for(by: User, dispute_id: uuid.UUID, *, now: dt.datetime) -> Case:

@@ -40,11 +40,13 @@ PER_PAGE = 50
 @require_safe
 def disputes(request: HttpRequest) -> HttpResponse:
     """The disputes that the person may see, the newest first."""
-    page = Paginator(services.disputes_for(person(request)), PER_PAGE).get_page(
-        request.GET.get("page")
-    )
-    now = timezone.now()
-    rows = [(row, standing_of(row), payments.may_answer(row, now=now)) for row in page.object_list]
+    by, now = person(request), timezone.now()
+    page = Paginator(services.disputes_for(by), PER_PAGE).get_page(request.GET.get("page"))
+    sold = services.orders_in_dispute(by, page.object_list)
+    rows = [
+        (row, standing_of(row), payments.may_answer(row, now=now), sold[row.payment.bill_id])
+        for row in page.object_list
+    ]
     return render(request, "checkout/disputes.html", {"page": page, "rows": rows})
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from marketplace.checkout.cart_paying import pay_cart
-from marketplace.checkout.dispute_access import case_for, case_to_answer, disputes_for, facts_of
+from marketplace.checkout.dispute_access import (
+    case_for,
+    case_to_answer,
+    disputes_for,
+    facts_of,
+    orders_in_dispute,
+)
 from marketplace.checkout.disputing import follow_disputes, sweep_disputes
 from marketplace.checkout.distributing import account_changed, distribute
 from marketplace.checkout.paying_out import (
@@ -32,6 +38,7 @@ __all__ = [
     "listing_to_buy",
     "mark_batch_paid",
     "order_to_refund",
+    "orders_in_dispute",
     "pay_cart",
     "payout_terms",
     "quote",

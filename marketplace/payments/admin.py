@@ -14,10 +14,12 @@ from marketplace.payments.connect_admin import (
     PayoutBatchAdmin,
     TransferAdmin,
 )
+from marketplace.payments.dispute_admin import DisputeAdmin
 from marketplace.payments.models import Payment, Refund, StripeEvent
 
 __all__ = [
     "ConnectedAccountAdmin",
+    "DisputeAdmin",
     "PaymentAdmin",
     "PayoutAdmin",
     "PayoutBatchAdmin",

@@ -65,6 +65,7 @@ def test_the_page_says_what_is_asked_and_what_is_known(
     assert "None was fetched by a device." in page
     assert order.buyer.email not in page
     assert "Needs an answer" in listed
+    assert order.number in listed
     assert f"/studio/disputes/{dispute.pk}/" in listed
 
 
