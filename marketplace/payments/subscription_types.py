@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from marketplace.core.money import Money
 from marketplace.payments.subscription_models import Subscription, SubscriptionInvoice
 
+SubscriptionWish = Subscription.Wish
+
 __all__ = [
     "InvoiceSnapshot",
     "Offer",
@@ -15,6 +17,7 @@ __all__ = [
     "Subscription",
     "SubscriptionInvoice",
     "SubscriptionSnapshot",
+    "SubscriptionWish",
 ]
 
 
