@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from marketplace.accounts.types import User
@@ -143,9 +143,11 @@ def remove(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def pay(request: HttpRequest) -> HttpResponse:
     """On to the hosted page for all lines of one currency, as the page showed them."""
+    if request.method != "POST":
+        return redirect("checkout:cart")  # after a log-in that had run out meanwhile
     shown = dict(line.rpartition("=")[::2] for line in request.POST.getlist("line"))
     extras, currency = extras_of(request.POST), request.POST.get("currency", "")
     if "apply" in request.POST:

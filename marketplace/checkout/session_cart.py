@@ -51,7 +51,8 @@ class SessionCart:
 
     def items(self) -> list[CartItem]:
         items = [_item(row) for row in self._rows()]
-        prefetch_related_objects(items, "listing__seller__seller", "listing__package")
+        related = ("listing__seller__seller", "listing__package", "listing__sale_periods")
+        prefetch_related_objects(items, *related)
         return [item for item in items if _exists(item)]
 
     def put(self, wish: CartWish, *, now: dt.datetime) -> None:

@@ -36,9 +36,8 @@ __all__ = [
 def cart_items(user: User) -> QuerySet[CartItem]:
     """Everything in the cart of `user`, in the order it was put in, with its listings."""
     rows = CartItem.objects.filter(cart_id=user.pk)
-    return rows.select_related("listing__seller__seller", "listing__package").order_by(
-        "added_at", "pk"
-    )
+    rows = rows.select_related("listing__seller__seller", "listing__package")
+    return rows.prefetch_related("listing__sale_periods").order_by("added_at", "pk")
 
 
 def cart_count(user: User) -> int:

@@ -253,7 +253,7 @@ PAGES: dict[str, Row] = {
     "cart/agree/": Row(path="/cart/agree/", get=all_of(405), post=all_of(400)),
     "cart/offer/": Row(path="/cart/offer/", get=all_of(405), post=all_of(400)),
     "cart/remove/": Row(path="/cart/remove/", get=all_of(405), post=all_of(400)),
-    "cart/pay/": Row(path="/cart/pay/", get=members(405), post=members(409)),
+    "cart/pay/": Row(path="/cart/pay/", get=all_of(302), post=members(409)),
     "gift/<uuid:listing_id>/": Row(
         path="/gift/{listing}/",
         get=(302, 200, 200, 302, 200, 200),

@@ -8,6 +8,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
 from marketplace.catalog.models import Listing
@@ -316,6 +317,34 @@ def test_who_leaves_the_hosted_page_is_back_in_the_cart(stripe: Emulator) -> Non
     assert str(session.cancel_url) == "http://testserver/cart/?cancelled=1"
     assert "You came back without paying. Nothing was charged." in page.content.decode()
     assert press_pay(client)["Location"] == url
+
+
+def test_who_was_logged_out_meanwhile_is_back_at_the_cart(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    client = browser_of(ada)
+    add(client, listing)
+    lines = shown_lines(client)
+    client.logout()
+
+    asked = press_pay(client, lines=lines)
+    client.force_login(ada)
+    page = client.get("/cart/pay/", follow=True)
+
+    assert asked["Location"] == "/accounts/login/?next=/cart/pay/"
+    assert page.redirect_chain == [("/cart/", 302)]
+    assert Payment.objects.count() == 0
+
+
+def test_a_longer_cart_asks_no_more_than_a_few_times_a_line(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    ada = make_person()
+    client = browser_of(ada)
+    for number in range(6):
+        add(client, sell(title=str(number)))
+
+    with django_assert_max_num_queries(20 + 6 * 12):
+        client.get("/cart/")
 
 
 def test_what_is_free_is_given_without_a_payment(stripe: Emulator) -> None:
