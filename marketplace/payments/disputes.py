@@ -99,11 +99,25 @@ def _record(
 ) -> bool:
     """Write down what was told, unless something was recorded since `seen`: then False."""
     payment = lock_payment(payment_id)
-    if _readings(payment) != seen:
+    news = [snapshot for snapshot in told if not _is_recorded(payment, snapshot)]
+    if news and _readings(payment) != seen:
         return False
-    for snapshot in told:
+    for snapshot in news:
         _record_one(payment, snapshot, now=now)
     return True
+
+
+def _is_recorded(payment: Payment, snapshot: DisputeSnapshot) -> bool:
+    """Whether the rows say just this already, as a rival's answer may have made them do."""
+    return payment.disputes.filter(
+        stripe_id=snapshot.id,
+        status=snapshot.status,
+        amount_minor=snapshot.amount_minor,
+        is_refundable=snapshot.is_refundable,
+        due_by=snapshot.due_by,
+    ).exists() and Movement.objects.filter(
+        pk__in=[movement.id for movement in snapshot.movements]
+    ).count() == len(snapshot.movements)
 
 
 def _record_one(payment: Payment, snapshot: DisputeSnapshot, *, now: dt.datetime) -> None:
