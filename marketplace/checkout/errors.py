@@ -58,7 +58,11 @@ class AlreadySubscribedError(ConflictError):
     code = "already_subscribed"
 
     def __init__(self, order_id: uuid.UUID | None) -> None:
-        super().__init__(_("You subscribe to this already. Nothing was charged."))
+        if order_id is None:
+            sentence = _("You can open this already: it is in your library. Nothing was charged.")
+        else:
+            sentence = _("You subscribe to this already. Nothing was charged.")
+        super().__init__(sentence)
         self.order_id = order_id
 
 

@@ -287,6 +287,13 @@ def pay_owed(*, buyer: User, order_id: uuid.UUID) -> str:
 
 
 def sweep_subscriptions(*, now: dt.datetime) -> list[uuid.UUID]:
-    """Those that may have moved without our hearing of it, or whose renewal is near."""
+    """Those that may have moved without our hearing of it, or whose renewal is near.
+
+    It cancels those whose buyer or seller has closed their account.
+    """
+    running = payment_queries.going_on()
+    for order_id in order_queries.orders_of_the_gone(running.keys()):
+        # Nobody pays on for a seller, or as a buyer, who is gone. What is paid goes on opening.
+        payments.wish_for(subscription_id=running[order_id], wish=SubscriptionWish.CANCEL)
     due = payment_queries.renewing(now=now, ahead=AHEAD)
     return sorted({*payment_queries.unsettled_subscriptions(now=now), *due})

@@ -67,7 +67,7 @@ def _start(request: HttpRequest, buyer: User, listing: Listing) -> HttpResponse:
         )
     except AlreadySubscribedError as error:
         messages.info(request, str(error))
-        return redirect("checkout:subscriptions")
+        return redirect("library:index" if error.order_id is None else "checkout:subscriptions")
     except (TermsChangedError, OwnListingError) as error:
         listing = subscribing.listing_to_subscribe(listing.pk, buyer)
         return _page(request, buyer, listing, alert=str(error), status=409)

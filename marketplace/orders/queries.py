@@ -31,6 +31,7 @@ __all__ = [
     "order_of",
     "orders_by_id",
     "orders_of_bills",
+    "orders_of_the_gone",
     "sales_of",
     "stale_bills",
     "subscription_order_of",
@@ -50,6 +51,13 @@ def subscription_order_of(buyer: User, order_id: uuid.UUID) -> Order:
     """An order of `buyer` for a subscription. Raises OrderNotFoundError for any other."""
     own = _with_all().filter(pk=order_id, buyer_id=buyer.pk, kind=Order.Kind.SUBSCRIPTION)
     return _one(own, order_id)
+
+
+def orders_of_the_gone(order_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Those of these orders whose buyer or seller has closed their account."""
+    gone = Q(buyer__is_active=False) | Q(listing__seller__is_active=False)
+    rows = Order.objects.filter(gone, pk__in=order_ids)
+    return list(rows.values_list("pk", flat=True))
 
 
 def subscription_orders_of(buyer: User) -> list[Order]:

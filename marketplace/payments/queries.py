@@ -36,6 +36,7 @@ from marketplace.payments.payouts import (
     payouts_of,
 )
 from marketplace.payments.subscription_queries import (
+    going_on,
     invoice_of_order,
     orders_of_subscription,
     owed_invoice,
@@ -67,6 +68,7 @@ __all__ = [
     "dispute_rate",
     "disputes_of",
     "evidence_files_of",
+    "going_on",
     "has_requested_payout",
     "invoice_of_order",
     "is_paid_by_stripe",

@@ -11,6 +11,7 @@ from django.db.models import Max, Q
 from marketplace.payments.subscription_models import Subscription, SubscriptionInvoice
 
 __all__ = [
+    "going_on",
     "invoice_of_order",
     "orders_of_subscription",
     "owed_invoice",
@@ -89,6 +90,14 @@ def renewing(*, now: dt.datetime, ahead: dt.timedelta) -> list[uuid.UUID]:
         state__in=RUNNING, cancel_at_period_end=False, period_end__lte=now + ahead
     )
     return list(rows.values_list("pk", flat=True))
+
+
+def going_on() -> dict[uuid.UUID, uuid.UUID]:
+    """Running subscriptions that nobody has cancelled, by the order that began each."""
+    rows = Subscription.objects.filter(
+        state__in=RUNNING, cancel_at_period_end=False, wish=Subscription.Wish.NONE
+    )
+    return dict(rows.values_list("order_id", "pk"))
 
 
 def unsettled_subscriptions(*, now: dt.datetime) -> list[uuid.UUID]:

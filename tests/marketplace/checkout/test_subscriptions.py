@@ -9,6 +9,7 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django import Settings
 
+from marketplace.accounts import services as accounts
 from marketplace.catalog.models import Listing
 from marketplace.checkout import services, subscribing
 from marketplace.checkout.errors import (
@@ -358,6 +359,20 @@ def test_another_may_not_touch_it(stripe: Emulator) -> None:
         subscribing.pay_owed(buyer=eve, order_id=subscriber.order.pk)
 
     assert not subscriber.settle().cancel_at_period_end
+
+
+@pytest.mark.parametrize("gone", ["buyer", "seller"])
+def test_nobody_is_charged_on_for_who_is_gone(stripe: Emulator, gone: str) -> None:
+    subscriber = subscribed(stripe, make_person(), offer())
+    user = subscriber.user if gone == "buyer" else subscriber.listing.seller
+    accounts.erase_account(user=user, now=timezone.now())
+
+    services.reconcile(now=timezone.now())
+
+    assert subscriber.row.cancel_at_period_end
+    subscriber.next()
+    assert subscriber.settle().state == "ended"
+    assert entitlement_of(subscriber).state == "active"
 
 
 def test_after_its_end_it_can_be_subscribed_to_anew(stripe: Emulator) -> None:
