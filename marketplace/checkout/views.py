@@ -33,6 +33,7 @@ from marketplace.checkout.offering import offered_in
 from marketplace.checkout.types import Wish
 from marketplace.checkout.withdrawing import may_withdraw
 from marketplace.core.errors import MarketplaceError
+from marketplace.core.money import Money
 from marketplace.discounts.errors import CodeNotUsableError
 from marketplace.licensing import queries as licensing
 from marketplace.orders import queries as orders
@@ -209,6 +210,8 @@ def bill(request: HttpRequest, bill_id: uuid.UUID) -> HttpResponse:
     context = {
         "bill": shown,
         "orders": list(shown.orders.all()),
+        "discount": Money(sum(o.discount_minor for o in shown.orders.all()), shown.currency),
+        "credit": Money(sum(o.credit_minor for o in shown.orders.all()), shown.currency),
         "outcome": payments.outcome_of(bill_id),
         "library_url": settings.LOGIN_REDIRECT_URL,
     }

@@ -115,6 +115,9 @@ def test_a_cart_of_two_sellers(stripe: Emulator) -> None:
     assert sum(credit for _, credit in amounts()) == 1_000
     assert Payment.objects.get().amount_minor == 17_810
     pay(stripe)
+    page = client.get(f"/bills/{Bill.objects.get().pk}/").content.decode()
+    assert "The code BYEOL-2026 has taken off ₩990." in page
+    assert "Paid with shop credit" in page
 
 
 def test_where_the_buyer_names_the_price_a_code_means_nothing(stripe: Emulator) -> None:
