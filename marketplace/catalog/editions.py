@@ -77,5 +77,5 @@ def return_copy(*, order_id: uuid.UUID, now: dt.datetime) -> bool:
 def _sold_out(listing: Listing) -> str:
     return _(
         "All %(copies)d copies of “%(title)s” are sold or being paid for. Nothing was charged."
-        " A copy that is not paid for comes back within a day."
+        " A copy that is not paid for comes back: look again in an hour."
     ) % {"copies": listing.copies or 0, "title": listing.title}

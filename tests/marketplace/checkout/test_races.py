@@ -12,6 +12,8 @@ from django.core import mail
 from django.db import connections
 from django.utils import timezone
 
+from marketplace.catalog.errors import SoldOutError
+from marketplace.catalog.models import EditionCopy, Listing
 from marketplace.checkout import services
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import MarketplaceError
@@ -185,3 +187,26 @@ def test_a_new_price_and_a_payment_at_once_never_take_money_for_nothing(
     else:
         assert old_order.state == "expired"
         assert Order.objects.filter(state="pending").count() == 1
+
+
+def test_rivals_for_the_last_copy_have_one_of_it(stripe: Emulator) -> None:
+    listing = sell()
+    Listing.objects.filter(pk=listing.pk).update(copies=1)
+    buyers = [make_person(f"buyer{number}") for number in range(RIVALS)]
+
+    def start(number: int) -> str:
+        started = services.start_checkout(
+            buyer=buyers[number],
+            wishes=[Wish(listing_id=listing.pk, seen=terms_of(listing).token)],
+            site="http://shop.test",
+            language="en",
+            now=timezone.now(),
+        )
+        assert started.pay_url is not None
+        return started.pay_url
+
+    results = at_once(start)
+
+    assert sum(isinstance(result, str) for result in results) == 1
+    assert sum(isinstance(result, SoldOutError) for result in results) == RIVALS - 1
+    assert Order.objects.count() == Payment.objects.count() == EditionCopy.objects.count() == 1
