@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import User
 from marketplace.checkout.distributing import distribute_seller
+from marketplace.checkout.payout_mails import mail_payout_returned
 from marketplace.core.errors import MarketplaceError
 from marketplace.core.money import CURRENCIES, Money
 from marketplace.ledger import queries as ledger_queries
@@ -184,6 +185,7 @@ def _book(payout: Payout, *, now: dt.datetime) -> None:
             at=now,
         )
     if payout.state == Payout.State.FAILED:
+        first = not ledger_queries.booked([f"payout-returned:{payout.pk}"])
         ledger.book_payout_returned(
             payout=str(payout.pk),
             seller_id=payout.seller_id,
@@ -192,6 +194,8 @@ def _book(payout: Payout, *, now: dt.datetime) -> None:
             at=now,
             sent=left,
         )
+        if first:
+            mail_payout_returned(payout)
 
 
 def payout_changed(stripe_id: str, *, now: dt.datetime) -> None:
@@ -243,4 +247,5 @@ def return_payout(payout_id: uuid.UUID, *, why: str, now: dt.datetime) -> Payout
         by_bank=True,
         sent=was_sent,
     )
+    mail_payout_returned(payout)
     return payout

@@ -6,8 +6,10 @@ import csv
 import datetime as dt
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
@@ -116,7 +118,9 @@ def test_what_a_bank_sends_back_is_owed_again_and_paid_to_the_next_bank(stripe: 
     assert list(ledger.faults()) == []
 
 
-def test_late_news_never_moves_a_payout_back(stripe: Emulator) -> None:
+def test_late_news_never_moves_a_payout_back(
+    stripe: Emulator, django_capture_on_commit_callbacks: Any
+) -> None:
     seller = make_seller()
     connected(stripe, seller, bank=CLOSED_BANK)
     bought(stripe, make_person(), sell(seller))
@@ -127,12 +131,17 @@ def test_late_news_never_moves_a_payout_back(stripe: Emulator) -> None:
         *stripe.events("payout.created", id=str(payout.stripe_id)),
     ]
 
-    for event in [*events, *events]:
-        assert deliver(event).status_code == 200
+    with django_capture_on_commit_callbacks(execute=True):
+        for event in [*events, *events]:
+            assert deliver(event).status_code == 200
 
     payout.refresh_from_db()
     assert payout.state == "failed"
     assert list(ledger.faults()) == []
+    [letter] = [sent for sent in mail.outbox if sent.to == [seller.email]]
+    assert letter.subject == "Your payout came back"
+    assert "The bank account has been closed." in letter.body
+    assert "/studio/get-paid/" in letter.body
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -195,7 +204,9 @@ def test_a_batch_is_marked_paid_once(stripe: Emulator) -> None:
 
 
 @pytest.mark.parametrize("sent", [False, True])
-def test_a_bank_transfer_that_fails_is_owed_again(stripe: Emulator, sent: bool) -> None:
+def test_a_bank_transfer_that_fails_is_owed_again(
+    stripe: Emulator, sent: bool, django_capture_on_commit_callbacks: Any
+) -> None:
     seller = bank_seller()
     order = bought(stripe, make_person(), sell(seller))
     services.run_payouts(now=timezone.now(), as_if=in_a_year())
@@ -203,13 +214,17 @@ def test_a_bank_transfer_that_fails_is_owed_again(stripe: Emulator, sent: bool) 
     if sent:
         services.mark_batch_paid(payout.batch_id or 0, now=timezone.now())
 
-    services.return_payout(payout.pk, why="no such account", now=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        services.return_payout(payout.pk, why="no such account", now=timezone.now())
     with pytest.raises(PayoutNotFoundError):
         services.return_payout(payout.pk, why="again", now=timezone.now())
 
     assert owed(seller) == (share(order), 0)
     assert list(ledger.faults()) == []
     assert payment_queries.batch_csv(PayoutBatch.objects.get()).count("\r\n") == 1
+    assert [sent.subject for sent in mail.outbox if sent.to == [seller.email]] == [
+        "Your payout came back"
+    ]
 
 
 def test_who_has_not_said_where_is_told_of_and_keeps_it(stripe: Emulator) -> None:
