@@ -89,5 +89,7 @@ def _words(posting: Posting, about: list[Order]) -> str:
     if entry.kind == EntryKind.CREDIT_HELD:
         if any(order.state == _State.PENDING for order in about):
             return _("Set aside while you pay: “%(title)s”") % {"title": title}
+        if all(order.state == _State.EXPIRED for order in about):
+            return _("Set aside: “%(title)s”") % {"title": title}
         return _("For “%(title)s”") % {"title": title}
     return words_for(entry.kind, title=title, memo=entry.memo)

@@ -100,6 +100,7 @@ def test_the_page_tells_what_credit_was_set_aside_for_and_what_came_back() -> No
     ledger.release_credit(user_id=ada.pk, bill_id=order.bill_id, currency="KRW", at=now)
     shown = page(ada, currency="KRW")
     assert "Given back, not paid: “밤의 노래”" in shown
+    assert "Set aside: “밤의 노래”" in shown
     assert "밤의 노래" not in page(ada, currency="USD")
 
 
