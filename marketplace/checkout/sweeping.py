@@ -14,7 +14,6 @@ from marketplace.checkout import consequences
 from marketplace.checkout.disputing import follow_disputes, sweep_disputes
 from marketplace.checkout.distributing import (
     account_changed,
-    distribute_quietly,
     resume_transfers,
 )
 from marketplace.checkout.paying_out import payout_changed, resume_payouts
@@ -50,7 +49,6 @@ def handle_event(*, event_id: str, now: dt.datetime) -> None:
             settle_bill(bill_id=bill_id, now=now)
             if event.type.startswith("charge.dispute."):
                 follow_disputes(bill_id=bill_id, now=now)
-                distribute_quietly(bill_id)
         elif (subscription_id := payments.subscription_of_event(event)) is not None:
             settle_subscription(subscription_id=subscription_id, now=now)
         elif event.type == "account.updated":

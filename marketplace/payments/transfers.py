@@ -81,6 +81,8 @@ def plan_transfer(
     """
     change = share.minor - sent_minor(order_id)
     if change > 0:
+        # What was refused has moved nothing; the new attempt takes its place.
+        Transfer.objects.filter(order_id=order_id, state=_State.FAILED).delete()
         first = not Transfer.objects.filter(order_id=order_id, state__in=_COUNTED).exists()
         Transfer.objects.get_or_create(
             order_id=order_id,
@@ -108,6 +110,7 @@ def _plan_return(order_id: uuid.UUID, wanted: int) -> None:
         )["total"]
         part = min(wanted, transfer.amount_minor - (back or 0))
         if part > 0:
+            transfer.reversals.filter(state=_State.FAILED).delete()
             TransferReversal.objects.create(transfer=transfer, amount_minor=part)
             wanted -= part
 

@@ -16,6 +16,7 @@ from marketplace.ledger import services as ledger
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.queries import terms_of
 from marketplace.payments.models import Payment, Transfer, TransferReversal
+from tests.marketplace.checkout.disputing import follow, open_dispute
 from tests.marketplace.checkout.paying import (
     at_stripe,
     connect,
@@ -217,3 +218,71 @@ def test_money_that_went_on_to_the_bank_is_made_up_for_by_the_next_sale(stripe: 
     assert [payout.amount_minor for payout in run.sent] == [share(last)]
     assert TransferReversal.objects.filter(state="failed").count() == 0
     assert list(ledger.faults()) == []
+
+
+@pytest.mark.parametrize("verdict", ["win", "lose"])
+def test_a_dispute_takes_the_share_back_and_a_won_one_returns_it(
+    stripe: Emulator, verdict: str
+) -> None:
+    seller = make_seller()
+    account = connected(stripe, seller)
+    order = bought(stripe, make_person(), sell(seller))
+
+    for title in ("One", "Two", "Three"):  # the platform has something to send
+        bought(stripe, make_person(title.lower()), sell(title=title))
+
+    dispute = open_dispute(stripe, order)
+    assert at_stripe(stripe, account) == 0
+    assert owed(seller) == (0, 0)
+    stripe.hook(f"disputes/{dispute.stripe_id}/{verdict}")
+    follow(order)
+
+    left = share(order) if verdict == "win" else 0
+    assert at_stripe(stripe, account) == left
+    assert owed(seller) == (left, left)
+    assert list(ledger.faults()) == []
+
+
+def test_shop_credit_is_made_up_to_the_seller_by_the_platform(stripe: Emulator) -> None:
+    seller, ada = make_seller(), make_person()
+    account = connected(stripe, seller)
+    paid(stripe, make_person("bob"), sell(make_seller()))  # the platform has something to send
+    ledger.grant_credit(
+        user_id=ada.pk, amount=Money(9_900, "KRW"), source="t", at=timezone.now(), reason="test"
+    )
+    listing = sell(seller, title="The film")
+
+    started = services.start_checkout(
+        buyer=ada,
+        wishes=[Wish(listing_id=listing.pk, seen=terms_of(listing).token)],
+        use_credit=True,
+        site="http://shop.test",
+        language="en",
+        now=timezone.now(),
+    )
+    services.reconcile(now=timezone.now())
+
+    assert started.pay_url is None
+    order = started.bill.orders.get()
+    assert at_stripe(stripe, account) == share(order)
+    assert owed(seller) == (share(order), share(order))
+    assert Transfer.objects.get(order_id=order.pk).charge_id == ""
+
+
+def test_a_platform_that_is_short_of_money_sends_the_share_later(stripe: Emulator) -> None:
+    seller, ada = make_seller(), make_person()
+    account = connected(stripe, seller)
+    order = bought(stripe, ada, sell(seller))
+    dispute = open_dispute(stripe, order)
+    stripe.hook(f"disputes/{dispute.stripe_id}/win")
+
+    for _ in range(3):  # the fee of the dispute is more than the platform has
+        follow(order)
+    assert (at_stripe(stripe, account), owed(seller)) == (0, (share(order), 0))
+    assert Transfer.objects.filter(state="failed").count() == 1
+    for title in ("One", "Two", "Three"):
+        bought(stripe, make_person(title.lower()), sell(title=title))
+    services.reconcile(now=timezone.now())
+
+    assert at_stripe(stripe, account) == share(order)
+    assert owed(seller) == (share(order), share(order))
