@@ -13,14 +13,24 @@ from marketplace.catalog.covers import render_cover
 from marketplace.catalog.errors import CoverError, TagError
 from marketplace.catalog.models import Category, Listing
 from marketplace.catalog.price_forms import PriceFields
+from marketplace.catalog.sale_forms import (
+    DESCRIPTION_LENGTH,
+    TITLE_LENGTH,
+    BundleForm,
+    SaleForm,
+)
 from marketplace.catalog.services import split_tags
 from marketplace.catalog.types import Cover, ListingDetails
 from marketplace.core.text import can_be_seen, clean_line, clean_text
 
-__all__ = ["DESCRIPTION_LENGTH", "TITLE_LENGTH", "ListingForm"]
-
-TITLE_LENGTH = 200
-DESCRIPTION_LENGTH = 20_000
+__all__ = [
+    "DESCRIPTION_LENGTH",
+    "TITLE_LENGTH",
+    "BundleForm",
+    "ListingForm",
+    "PriceFields",
+    "SaleForm",
+]
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.accounts.types import User
 from marketplace.catalog.bundles import can_be_bundled
 from marketplace.catalog.errors import PriceError
-from marketplace.catalog.forms import DESCRIPTION_LENGTH, TITLE_LENGTH
 from marketplace.catalog.models import Bundle, Listing
 from marketplace.catalog.price_forms import CURRENCY_CHOICES, AmountInput
 from marketplace.catalog.sales import zones
@@ -19,7 +18,10 @@ from marketplace.core.fees import check_price
 from marketplace.core.money import Money, MoneyError, parse_money
 from marketplace.core.text import can_be_seen, clean_line, clean_text
 
-__all__ = ["BundleForm", "SaleForm"]
+__all__ = ["DESCRIPTION_LENGTH", "TITLE_LENGTH", "BundleForm", "SaleForm"]
+
+TITLE_LENGTH = 200
+DESCRIPTION_LENGTH = 20_000
 
 _LOCAL = "%Y-%m-%dT%H:%M"  # what <input type="datetime-local"> reads and sends
 

@@ -16,7 +16,7 @@ from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog import services as catalog
 from marketplace.catalog.errors import BundleNotReadyError, PriceError, PricingError
-from marketplace.catalog.sale_forms import BundleForm
+from marketplace.catalog.forms import BundleForm
 from marketplace.catalog.types import Bundle
 from marketplace.publishing.access import seller_required
 

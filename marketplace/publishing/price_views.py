@@ -17,8 +17,7 @@ from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog import services as catalog
 from marketplace.catalog.errors import PriceError, PricingError
-from marketplace.catalog.price_forms import PriceFields
-from marketplace.catalog.sale_forms import SaleForm
+from marketplace.catalog.forms import PriceFields, SaleForm
 from marketplace.core import fees
 from marketplace.core.money import Money
 from marketplace.discounts import queries as discounts
