@@ -144,7 +144,14 @@ def unsettled_bills() -> list[uuid.UUID]:
     refunding = Q(refunds__state__in=_UNDER_WAY)
     paid = Q(state__in=[Payment.State.SUCCEEDED, Payment.State.REFUNDED])
     unbooked = paid & Q(amount_minor__gt=0, stripe_fee_minor=None)
-    rows = Payment.objects.filter(Q(state__in=_OPEN) | refunding | unbooked).order_by().distinct()
+    # A refund that is through and of which Stripe had not booked what left the balance.
+    refund_unbooked = Q(
+        refunds__state=Refund.State.SUCCEEDED,
+        refunds__amount_minor__gt=0,
+        refunds__balance_transaction_id="",
+    )
+    waiting = Q(state__in=_OPEN) | refunding | unbooked | refund_unbooked
+    rows = Payment.objects.filter(waiting).order_by().distinct()
     return list(rows.values_list("bill_id", flat=True))
 
 

@@ -18,6 +18,7 @@ from marketplace.ledger.models import Entry
 from marketplace.ledger.types import chart
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.queries import terms_of
+from marketplace.payments import queries as payment_queries
 from marketplace.payments.models import Payment, Refund
 from tests.marketplace.checkout.disputing import follow, open_dispute
 from tests.marketplace.checkout.shopping import begin, bought, deliver, settle
@@ -164,6 +165,19 @@ def test_a_pending_refund_is_on_its_way_and_no_longer_the_sellers(stripe: Emulat
 
     assert "seller" not in between
     assert between["stripe"] - between.get("refunds_in_transit", 0) == -STRIPE_FEE
+    assert standing() == AFTER_A_REFUND
+
+
+def test_the_sweep_asks_until_stripe_has_booked_a_refund(stripe: Emulator) -> None:
+    order = bought(stripe, make_person(), sell())
+    refund(order)
+    # As where Stripe answered before it had booked what left the balance.
+    Refund.objects.update(balance_transaction_id="")
+
+    assert payment_queries.unsettled_bills() == [order.bill_id]
+    services.reconcile(now=timezone.now())
+
+    assert payment_queries.unsettled_bills() == []
     assert standing() == AFTER_A_REFUND
 
 
