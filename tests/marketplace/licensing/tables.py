@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django.db import transaction
+
 from marketplace.accounts.models import User
 from marketplace.catalog.models import Listing
 from marketplace.licensing import services
@@ -116,10 +118,11 @@ class Case:
             "transferred": lambda: self._pass_on(self.pk, self.other),
         }
         call = calls.get(event)
-        if call is not None:
-            call()
-        else:
-            self._money(event, fact)
+        with transaction.atomic():
+            if call is not None:
+                call()
+            else:
+                self._money(event, fact)
 
     def _money(self, event: str, fact: str) -> None:
         service = {
