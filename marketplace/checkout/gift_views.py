@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -22,6 +23,7 @@ from marketplace.checkout.access import person
 from marketplace.checkout.carting import wish_for
 from marketplace.checkout.errors import TooManyCodesError
 from marketplace.checkout.gift_forms import GiftForm
+from marketplace.checkout.offering import Offered, offered_in
 from marketplace.checkout.session_cart import cart_of
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import ConflictError
@@ -49,13 +51,14 @@ def gift(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         form = GiftForm(giver=person(request), initial=request.POST.dict())
         return _page(request, listing, form)
     form = GiftForm(request.POST, giver=person(request))
-    if not form.is_valid():
+    offered = offered_in(request.POST, listing, now=timezone.now())
+    if not form.is_valid() or offered.error:
         return _page(request, listing, form, status=422)
     try:
         return (
-            _into_cart(request, listing, form)
+            _into_cart(request, listing, form, offered)
             if "cart" in request.POST
-            else _start(request, listing, form)
+            else _start(request, listing, form, offered)
         )
     except (PaymentsUnavailableError, PaymentRefusedError) as error:
         return _page(request, listing, form, alert=str(error), status=503)
@@ -65,7 +68,9 @@ def gift(request: HttpRequest, listing_id: uuid.UUID) -> HttpResponse:
         return _page(request, listing, form, alert=str(error), status=409)
 
 
-def _into_cart(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpResponse:
+def _into_cart(
+    request: HttpRequest, listing: Listing, form: GiftForm, offered: Offered
+) -> HttpResponse:
     wish = wish_for(
         listing,
         request.POST.get("seen", ""),
@@ -73,15 +78,18 @@ def _into_cart(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpRe
         message=form.cleaned_data["message"],
         now=timezone.now(),
     )
-    cart_of(request).put(wish, now=timezone.now())
+    cart_of(request).put(replace(wish, offered=offered.money), now=timezone.now())
     messages.success(request, _("“%s” is in your cart.") % listing.title)
     return redirect("checkout:cart")
 
 
-def _start(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpResponse:
+def _start(
+    request: HttpRequest, listing: Listing, form: GiftForm, offered: Offered
+) -> HttpResponse:
     wish = Wish(
         listing_id=listing.pk,
         seen=request.POST.get("seen", ""),
+        offered=offered.money,
         recipient_email=form.cleaned_data["address"],
         message=form.cleaned_data["message"],
     )
@@ -103,8 +111,10 @@ def _start(request: HttpRequest, listing: Listing, form: GiftForm) -> HttpRespon
 def _page(
     request: HttpRequest, listing: Listing, form: GiftForm, *, alert: str = "", status: int = 200
 ) -> HttpResponse:
+    offered = offered_in(request.POST or request.GET, listing, now=timezone.now())
     context = {
         "listing": listing,
+        "offered": offered,
         "form": form,
         "seen": services.terms_now(listing, now=timezone.now()).token,
         "promises": promises(listing),
@@ -114,7 +124,11 @@ def _page(
             buyer=person(request),
             # Before it is known whom it is for, no bill of theirs is gone on with.
             wishes=[
-                Wish(listing_id=listing.pk, recipient_email=request.POST.get("address") or "?")
+                Wish(
+                    listing_id=listing.pk,
+                    offered=offered.money,
+                    recipient_email=request.POST.get("address") or "?",
+                )
             ],
             extras=sums.extras_of(request.POST or request.GET),
             now=timezone.now(),

@@ -292,3 +292,20 @@ def test_a_refund_gives_the_copy_back(stripe: Emulator, ada: User) -> None:
     )
 
     assert catalog_queries.copies_left(Listing.objects.get()) == 2
+
+
+def test_a_present_is_paid_at_what_its_giver_chose(stripe: Emulator, ada: User) -> None:
+    listing, client = _open_priced(), client_of(ada)
+    page = client.get(f"/gift/{listing.pk}/").content.decode()
+    seen = re.search(r'name="seen" value="([^"]*)"', page)
+    assert seen is not None
+    form = {"seen": seen[1], "address": "eve@example.org", "message": "", "pay": ""}
+
+    low = client.post(f"/gift/{listing.pk}/", form | {"amount": "2000"})
+    answer = client.post(f"/gift/{listing.pk}/", form | {"amount": "8000"})
+
+    assert low.status_code == 422
+    assert "The least price is ₩3,000" in low.content.decode()
+    assert answer.status_code == 302
+    order = Order.objects.get()
+    assert (order.price_minor, order.recipient_email) == (8_000, "eve@example.org")
