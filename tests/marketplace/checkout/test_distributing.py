@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -15,7 +16,7 @@ from marketplace.core.money import Money
 from marketplace.ledger import services as ledger
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.queries import terms_of
-from marketplace.payments.models import Payment, Transfer, TransferReversal
+from marketplace.payments.models import ConnectedAccount, Payment, Transfer, TransferReversal
 from tests.marketplace.checkout.disputing import follow, open_dispute
 from tests.marketplace.checkout.paying import (
     at_stripe,
@@ -228,8 +229,7 @@ def test_a_dispute_takes_the_share_back_and_a_won_one_returns_it(
     account = connected(stripe, seller)
     order = bought(stripe, make_person(), sell(seller))
 
-    for title in ("One", "Two", "Three"):  # the platform has something to send
-        bought(stripe, make_person(title.lower()), sell(title=title))
+    _fill(stripe)
 
     dispute = open_dispute(stripe, order)
     assert at_stripe(stripe, account) == 0
@@ -246,7 +246,7 @@ def test_a_dispute_takes_the_share_back_and_a_won_one_returns_it(
 def test_shop_credit_is_made_up_to_the_seller_by_the_platform(stripe: Emulator) -> None:
     seller, ada = make_seller(), make_person()
     account = connected(stripe, seller)
-    paid(stripe, make_person("bob"), sell(make_seller()))  # the platform has something to send
+    _fill(stripe)
     ledger.grant_credit(
         user_id=ada.pk, amount=Money(9_900, "KRW"), source="t", at=timezone.now(), reason="test"
     )
@@ -275,14 +275,38 @@ def test_a_platform_that_is_short_of_money_sends_the_share_later(stripe: Emulato
     order = bought(stripe, ada, sell(seller))
     dispute = open_dispute(stripe, order)
     stripe.hook(f"disputes/{dispute.stripe_id}/win")
+    _empty(stripe, connected(stripe, make_seller()))
 
-    for _ in range(3):  # the fee of the dispute is more than the platform has
+    for _ in range(3):
         follow(order)
     assert (at_stripe(stripe, account), owed(seller)) == (0, (share(order), 0))
     assert Transfer.objects.filter(state="failed").count() == 1
-    for title in ("One", "Two", "Three"):
-        bought(stripe, make_person(title.lower()), sell(title=title))
+    _fill(stripe)
     services.reconcile(now=timezone.now())
 
     assert at_stripe(stripe, account) == share(order)
     assert owed(seller) == (share(order), share(order))
+
+
+def _empty(stripe: Emulator, account: ConnectedAccount) -> None:
+    """Leave the platform without a won."""
+    there = {part.currency: part.amount for part in stripe.sdk.v1.balance.retrieve().available}
+    if there["krw"] > 0:
+        stripe.sdk.v1.transfers.create(
+            {
+                "amount": there["krw"],
+                "currency": "krw",
+                "destination": account.account_id or "",
+            }
+        )
+
+
+def _fill(stripe: Emulator) -> None:
+    """Give the platform more than any test takes, by a payment that is none of the shop's."""
+    price = {"currency": "krw", "unit_amount": 9_000_000, "product_data": {"name": "Money"}}
+    params: Any = {
+        "mode": "payment",
+        "success_url": "http://shop.test/ok",
+        "line_items": [{"quantity": 1, "price_data": price}],
+    }
+    stripe.pay(str(stripe.sdk.v1.checkout.sessions.create(params).url))
