@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from marketplace.catalog.models import Bundle, Category, EditionCopy, Listing, SalePeriod, Tag
+from marketplace.core.admin import ReadOnly
 
 __all__ = [
     "BundleAdmin",
@@ -29,21 +28,8 @@ class TagAdmin(ModelAdmin):
     search_fields = ["slug", "name"]
 
 
-class _ReadOnly(ModelAdmin):
-    """An operator reads it; what sellers wrote, and what is sealed or sold, stays as it is."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
 @admin.register(Listing)
-class ListingAdmin(_ReadOnly):
+class ListingAdmin(ReadOnly, ModelAdmin):
     list_display = ["title", "seller", "category", "pricing", "price", "status", "published_at"]
     list_filter = ["status", "category", "pricing", "currency"]
     list_select_related = ["seller", "category"]
@@ -52,7 +38,7 @@ class ListingAdmin(_ReadOnly):
 
 
 @admin.register(SalePeriod)
-class SalePeriodAdmin(_ReadOnly):
+class SalePeriodAdmin(ReadOnly, ModelAdmin):
     list_display = ["listing", "price", "starts_at", "ends_at", "zone"]
     list_select_related = ["listing"]
     search_fields = ["listing__title"]
@@ -60,14 +46,14 @@ class SalePeriodAdmin(_ReadOnly):
 
 
 @admin.register(EditionCopy)
-class EditionCopyAdmin(_ReadOnly):
+class EditionCopyAdmin(ReadOnly, ModelAdmin):
     list_display = ["listing", "number", "order_id", "taken_at", "returned_at"]
     list_select_related = ["listing"]
     search_fields = ["listing__title"]
 
 
 @admin.register(Bundle)
-class BundleAdmin(_ReadOnly):
+class BundleAdmin(ReadOnly, ModelAdmin):
     list_display = ["title", "seller", "price", "status", "published_at"]
     list_filter = ["status", "currency"]
     list_select_related = ["seller"]

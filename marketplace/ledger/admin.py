@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from marketplace.core.admin import ReadOnly
 from marketplace.core.money import Money
 from marketplace.ledger.chart import KINDS
 from marketplace.ledger.models import Account, Entry, Posting
@@ -15,20 +14,7 @@ from marketplace.ledger.models import Account, Entry, Posting
 __all__ = ["AccountAdmin", "EntryAdmin"]
 
 
-class _ReadOnly:
-    """The books are written by services alone; the admin shows them."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class _PostingInline(_ReadOnly, TabularInline):
+class _PostingInline(ReadOnly, TabularInline):
     model = Posting
     extra = 0
     fields = ["account", "amount_shown", "order_id"]
@@ -44,7 +30,7 @@ class _PostingInline(_ReadOnly, TabularInline):
 
 
 @admin.register(Entry)
-class EntryAdmin(_ReadOnly, ModelAdmin):
+class EntryAdmin(ReadOnly, ModelAdmin):
     list_display = ["id", "kind", "source", "at", "external", "memo"]
     list_filter = ["kind"]
     search_fields = ["source", "external", "memo"]
@@ -53,7 +39,7 @@ class EntryAdmin(_ReadOnly, ModelAdmin):
 
 
 @admin.register(Account)
-class AccountAdmin(_ReadOnly, ModelAdmin):
+class AccountAdmin(ReadOnly, ModelAdmin):
     list_display = ["code", "balance_shown"]
     list_filter = ["kind", "currency"]
     search_fields = ["code", "owner_id"]

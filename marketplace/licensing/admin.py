@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from marketplace.core.admin import ReadOnly
 from marketplace.licensing.admin_columns import day_of, titles_of
 from marketplace.licensing.audit_models import AuditEntry, AuditHead
 from marketplace.licensing.models import Entitlement, EntitlementEvent, Licence
@@ -22,25 +23,14 @@ from marketplace.packaging import services as packaging
 __all__ = ["AuditEntryAdmin", "AuditHeadAdmin", "EntitlementAdmin", "LicenceAdmin"]
 
 
-class _ReadOnly:
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class EventInline(_ReadOnly, TabularInline):
+class EventInline(ReadOnly, TabularInline):
     model = EntitlementEvent
     fields = ["at", "kind", "source"]
     extra = 0
 
 
 @admin.register(Entitlement)
-class EntitlementAdmin(_ReadOnly, ModelAdmin):
+class EntitlementAdmin(ReadOnly, ModelAdmin):
     """Without what a device told of its playing; of the end, which tells of it, the day alone."""
 
     list_display = ["listing", "user", "kind", "state", "day", "last_day"]
@@ -61,7 +51,7 @@ class EntitlementAdmin(_ReadOnly, ModelAdmin):
 
 
 @admin.register(Licence)
-class LicenceAdmin(_ReadOnly, ModelAdmin):
+class LicenceAdmin(ReadOnly, ModelAdmin):
     """Without the licence itself: it holds a sealed key and is its device's alone."""
 
     list_display = ["title", "kind", "state", "device", "day"]
@@ -96,7 +86,7 @@ class LicenceAdmin(_ReadOnly, ModelAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(_ReadOnly, ModelAdmin):
+class AuditEntryAdmin(ReadOnly, ModelAdmin):
     """The log as it is: who looks for a licence searches for its id or its hash."""
 
     list_display = ["index", "kind", "title", "day", "document"]
@@ -127,7 +117,7 @@ class AuditEntryAdmin(_ReadOnly, ModelAdmin):
 
 
 @admin.register(AuditHead)
-class AuditHeadAdmin(_ReadOnly, ModelAdmin):
+class AuditHeadAdmin(ReadOnly, ModelAdmin):
     """The signed heads; and, ahead of time, that the offline root has to sign new keys."""
 
     list_display = ["tree_size", "day", "root"]

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from marketplace.core.admin import ReadOnly
 from marketplace.core.money import Money
 from marketplace.payments.connect_admin import (
     ConnectedAccountAdmin,
@@ -29,20 +27,7 @@ __all__ = [
 ]
 
 
-class _ReadOnly:
-    """Money is moved by services; the admin shows what they did."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class _RefundInline(_ReadOnly, TabularInline):
+class _RefundInline(ReadOnly, TabularInline):
     model = Refund
     extra = 0
     fields = [
@@ -59,7 +44,7 @@ class _RefundInline(_ReadOnly, TabularInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(_ReadOnly, ModelAdmin):
+class PaymentAdmin(ReadOnly, ModelAdmin):
     list_display = ["id", "bill_id", "amount_shown", "state", "session_id", "created_at"]
     list_filter = ["state", "currency"]
     search_fields = ["id", "bill_id", "session_id", "payment_intent_id"]
@@ -71,7 +56,7 @@ class PaymentAdmin(_ReadOnly, ModelAdmin):
 
 
 @admin.register(Refund)
-class RefundAdmin(_ReadOnly, ModelAdmin):
+class RefundAdmin(ReadOnly, ModelAdmin):
     list_display = ["id", "payment", "amount_shown", "state", "reason", "failure", "created_at"]
     list_filter = ["state"]
     search_fields = ["id", "stripe_id", "payment__bill_id", "order_id"]
@@ -83,7 +68,7 @@ class RefundAdmin(_ReadOnly, ModelAdmin):
 
 
 @admin.register(StripeEvent)
-class StripeEventAdmin(_ReadOnly, ModelAdmin):
+class StripeEventAdmin(ReadOnly, ModelAdmin):
     list_display = ["event_id", "type", "object_id", "received_at", "processed_at", "attempts"]
     list_filter = ["type", ("processed_at", admin.EmptyFieldListFilter)]
     search_fields = ["event_id", "object_id"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from marketplace.core.admin import ReadOnly
 from marketplace.core.money import Money
 from marketplace.payments.connect_models import (
     ConnectedAccount,
@@ -21,28 +19,15 @@ from marketplace.payments.connect_models import (
 __all__ = ["ConnectedAccountAdmin", "PayoutAdmin", "PayoutBatchAdmin", "TransferAdmin"]
 
 
-class _ReadOnly:
-    """Money is moved by services; the admin shows what they did."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(ConnectedAccount)
-class ConnectedAccountAdmin(_ReadOnly, ModelAdmin):
+class ConnectedAccountAdmin(ReadOnly, ModelAdmin):
     list_display = ["user", "country", "state", "account_id", "updated_at"]
     list_filter = ["state", "country"]
     search_fields = ["user__email", "account_id"]
     list_select_related = ["user"]
 
 
-class _ReversalInline(_ReadOnly, TabularInline):
+class _ReversalInline(ReadOnly, TabularInline):
     model = TransferReversal
     extra = 0
     fields = ["amount_minor", "state", "stripe_id", "failure", "created_at"]
@@ -50,7 +35,7 @@ class _ReversalInline(_ReadOnly, TabularInline):
 
 
 @admin.register(Transfer)
-class TransferAdmin(_ReadOnly, ModelAdmin):
+class TransferAdmin(ReadOnly, ModelAdmin):
     list_display = ["id", "seller", "amount_shown", "state", "is_destination", "created_at"]
     list_filter = ["state", "is_destination", "currency"]
     search_fields = ["stripe_id", "order_id", "bill_id", "seller__email"]
@@ -67,7 +52,7 @@ _SHOWN = ["seller", "amount", "state", "account_id", "bank", "last_digits", "fai
 
 
 @admin.register(Payout)
-class PayoutAdmin(_ReadOnly, ModelAdmin):
+class PayoutAdmin(ReadOnly, ModelAdmin):
     list_display = ["id", "seller", "amount", "state", "batch", "created_at"]
     list_filter = ["state", "currency"]
     search_fields = ["id", "stripe_id", "seller__email"]
@@ -76,7 +61,7 @@ class PayoutAdmin(_ReadOnly, ModelAdmin):
     readonly_fields = fields
 
 
-class _PayoutInline(_ReadOnly, TabularInline):
+class _PayoutInline(ReadOnly, TabularInline):
     model = Payout
     extra = 0
     fields = _SHOWN
@@ -84,6 +69,6 @@ class _PayoutInline(_ReadOnly, TabularInline):
 
 
 @admin.register(PayoutBatch)
-class PayoutBatchAdmin(_ReadOnly, ModelAdmin):
+class PayoutBatchAdmin(ReadOnly, ModelAdmin):
     list_display = ["id", "currency", "created_at", "paid_at"]
     inlines = [_PayoutInline]
