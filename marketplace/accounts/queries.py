@@ -7,6 +7,7 @@ import uuid
 
 from allauth.account.models import EmailAddress
 from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from marketplace.accounts.device_limits import DeviceAllowance, allowance
 from marketplace.accounts.errors import DeviceNotFoundError, SellerNotFoundError, UnknownCodeError
@@ -18,8 +19,9 @@ __all__ = [
     "device",
     "device_allowance",
     "grant_waiting",
-    "person_at",
     "operators",
+    "person",
+    "person_at",
     "seller",
     "seller_of",
     "user_by_id",
@@ -88,3 +90,9 @@ def grant_waiting(grant_id: uuid.UUID, *, now: dt.datetime) -> DeviceGrant:
         )
     except DeviceGrant.DoesNotExist:
         raise UnknownCodeError(str(grant_id)) from None
+
+
+def person(request: HttpRequest) -> User:
+    """Who is logged in, behind login_required."""
+    assert isinstance(request.user, User)
+    return request.user

@@ -13,12 +13,12 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from marketplace.accounts.queries import person
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import SoldOutError
 from marketplace.catalog.types import Bundle, BundleOffer
 from marketplace.checkout import services, sums
-from marketplace.checkout.access import person
 from marketplace.checkout.bundling import offer_to
 from marketplace.checkout.errors import StillProcessingError, TermsChangedError, TooManyCodesError
 from marketplace.checkout.quoting import seen_token

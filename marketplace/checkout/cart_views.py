@@ -18,10 +18,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from marketplace.accounts.queries import person
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.checkout import services
-from marketplace.checkout.access import person
 from marketplace.checkout.carting import CartPayment, on_its_way, wish_for
 from marketplace.checkout.errors import (
     StillProcessingError,

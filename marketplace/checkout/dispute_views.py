@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from marketplace.accounts.queries import person
 from marketplace.checkout import services
-from marketplace.checkout.access import person
 from marketplace.checkout.dispute_forms import AnswerForm, EvidenceForm, slots
 from marketplace.checkout.dispute_words import reason_of, standing_of
 from marketplace.checkout.errors import NotYoursToAnswerError

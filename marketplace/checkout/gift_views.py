@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from marketplace.accounts.queries import person
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services, sums
-from marketplace.checkout.access import person
 from marketplace.checkout.carting import wish_for
 from marketplace.checkout.errors import TooManyCodesError
 from marketplace.checkout.gift_forms import GiftForm

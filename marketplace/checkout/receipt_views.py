@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from marketplace.checkout.access import person
+from marketplace.accounts.queries import person
 from marketplace.checkout.receipt_pdf import receipt_pdf
 from marketplace.checkout.receipts import Receipt, receipt_of_bill, receipt_of_order
 

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from marketplace.accounts.queries import person
 from marketplace.accounts.types import User
 from marketplace.checkout import services
-from marketplace.checkout.access import person
 from marketplace.checkout.errors import RefundNotPossibleError
 from marketplace.checkout.forms import RefundForm
 from marketplace.core.money import Money

@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from marketplace.accounts.queries import person
 from marketplace.accounts.types import User
 from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import subscribing
-from marketplace.checkout.access import person
 from marketplace.checkout.errors import AlreadySubscribedError, TermsChangedError
 from marketplace.core.errors import MarketplaceError
 from marketplace.orders import queries as orders

@@ -20,13 +20,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from marketplace.accounts.queries import person
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.errors import ListingNotFoundError, SoldOutError
 from marketplace.catalog.queries import promises, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services, sums
-from marketplace.checkout.access import person
 from marketplace.checkout.carting import on_its_way
 from marketplace.checkout.errors import SubscriptionOnlyError, TermsChangedError, TooManyCodesError
 from marketplace.checkout.offering import offered_in

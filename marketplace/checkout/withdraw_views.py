@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from marketplace.checkout.access import person
+from marketplace.accounts.queries import person
 from marketplace.checkout.errors import WithdrawalNotPossibleError
 from marketplace.checkout.withdrawing import may_withdraw, withdraw_order, withdrawal_ends
 from marketplace.licensing.errors import WasOpenedError

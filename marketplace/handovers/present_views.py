@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from marketplace.accounts.queries import person
 from marketplace.accounts.types import User
 from marketplace.core.errors import ConflictError, InvalidError
 from marketplace.handovers import presents
@@ -23,17 +24,12 @@ from marketplace.handovers.present_models import Present
 __all__ = ["address", "claim", "index", "keep", "present", "send"]
 
 
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
 @login_required
 @never_cache
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Everything one has bought for others."""
-    given = presents.presents_from(_person(request))
+    given = presents.presents_from(person(request))
     return render(request, "handovers/presents.html", {"presents": given})
 
 
@@ -42,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def present(request: HttpRequest, present_id: uuid.UUID) -> HttpResponse:
     """How one stands, and what its giver can do about it."""
-    return _page(request, presents.present_of(_person(request), present_id))
+    return _page(request, presents.present_of(person(request), present_id))
 
 
 @login_required
@@ -66,13 +62,13 @@ def keep(request: HttpRequest, present_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def address(request: HttpRequest, present_id: uuid.UUID) -> HttpResponse:
     """Send it to another address."""
-    shown = presents.present_of(_person(request), present_id)
+    shown = presents.present_of(person(request), present_id)
     form = AddressForm(request.POST)
     if not form.is_valid():
         return _page(request, shown, form=form, status=422)
     try:
         changed = presents.change_address(
-            giver=_person(request),
+            giver=person(request),
             present_id=present_id,
             address=form.cleaned_data["address"],
             now=timezone.now(),
@@ -109,7 +105,7 @@ def _act(
     request: HttpRequest, present_id: uuid.UUID, act: Callable[..., Present], done: str
 ) -> HttpResponse:
     try:
-        changed = act(giver=_person(request), present_id=present_id, now=timezone.now())
+        changed = act(giver=person(request), present_id=present_id, now=timezone.now())
     except ConflictError as error:
         messages.error(request, str(error))
     else:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from marketplace.accounts import services as accounts
-from marketplace.accounts.types import User
+from marketplace.accounts.queries import person
 from marketplace.core.errors import ConflictError, InvalidError
 from marketplace.handovers import queries, services
 from marketplace.handovers.errors import HandoverClosedError, LoanTimeError
@@ -30,17 +30,12 @@ __all__ = ["accept", "cancel", "decline", "give_back", "handover", "index", "off
 _State = Handover.State
 
 
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
 @login_required
 @never_cache
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Everything that is offered, lent, borrowed or passed on."""
-    shelves = queries.shelves_of(_person(request))
+    shelves = queries.shelves_of(person(request))
     return render(request, "handovers/index.html", {"shelves": shelves})
 
 
@@ -52,7 +47,7 @@ def offer(request: HttpRequest, entitlement_id: uuid.UUID) -> HttpResponse:
 
     Devices let go without a further question, so whoever found an open session does not get here.
     """
-    user = _person(request)
+    user = person(request)
     entitlement, choices = services.what_to_offer(user, entitlement_id)
     going_on = queries.open_handovers(user).get(entitlement_id)
     if going_on is not None:
@@ -97,13 +92,13 @@ def offer(request: HttpRequest, entitlement_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def handover(request: HttpRequest, handover_id: uuid.UUID) -> HttpResponse:
     """How one stands; asked by htmx, the part that changes alone."""
-    return _page(request, queries.handover_of(_person(request), handover_id))
+    return _page(request, queries.handover_of(person(request), handover_id))
 
 
 def _page(
     request: HttpRequest, shown: Handover, *, form: RenewForm | None = None, status: int = 200
 ) -> HttpResponse:
-    user = _person(request)
+    user = person(request)
     mine = shown.giver_id == user.pk
     most = services.most_days(shown) if mine and shown.state == _State.LENT else 0
     context = {
@@ -164,7 +159,7 @@ def give_back(request: HttpRequest, handover_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def renew(request: HttpRequest, handover_id: uuid.UUID) -> HttpResponse:
     """Let a loan go on."""
-    user = _person(request)
+    user = person(request)
     shown = queries.handover_of(user, handover_id)
     form = RenewForm(request.POST, most_days=services.most_days(shown))
     if not form.is_valid():
@@ -184,7 +179,7 @@ def _act(
     request: HttpRequest, handover_id: uuid.UUID, act: Callable[..., Handover]
 ) -> HttpResponse:
     try:
-        act(user=_person(request), handover_id=handover_id, now=timezone.now())
+        act(user=person(request), handover_id=handover_id, now=timezone.now())
     except ConflictError as error:
         messages.error(request, str(error))
     return redirect("handovers:handover", handover_id)

@@ -14,7 +14,7 @@ from marketplace.orders.models import CartItem, Order
 from marketplace.payments.models import Payment
 from tests.marketplace.checkout.filling import in_cart
 from tests.marketplace.checkout.shopping import begin
-from tests.marketplace.checkout.test_races import RIVALS, at_once
+from tests.marketplace.rivals import RIVALS, at_once
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person, sell
 

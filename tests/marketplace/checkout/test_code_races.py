@@ -15,7 +15,7 @@ from tests.marketplace.checkout.shopping import settle
 from tests.marketplace.checkout.test_codes import code_for
 from tests.marketplace.checkout.test_codes import start as start_with_code
 from tests.marketplace.checkout.test_credit import credit_of, payment_for, rich, start
-from tests.marketplace.checkout.test_races import RIVALS, at_once
+from tests.marketplace.rivals import RIVALS, at_once
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person, make_seller, sell
 

@@ -15,7 +15,7 @@ from marketplace.payments import services as payments
 from marketplace.payments.models import Payout, PayoutBatch, Refund, Transfer, TransferReversal
 from tests.marketplace.checkout.paying import at_stripe, connected, owed
 from tests.marketplace.checkout.shopping import begin, bought
-from tests.marketplace.checkout.test_races import RIVALS, at_once
+from tests.marketplace.rivals import RIVALS, at_once
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person, make_seller, sell
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connections
 from django.utils import timezone
 
 from marketplace.catalog.errors import SoldOutError
 from marketplace.catalog.models import EditionCopy, Listing
 from marketplace.checkout import services
 from marketplace.checkout.types import Wish
-from marketplace.core.errors import MarketplaceError
 from marketplace.licensing.models import EntitlementEvent
 from marketplace.orders.models import Order
 from marketplace.orders.queries import terms_of
@@ -31,30 +27,12 @@ from tests.marketplace.checkout.shopping import (
     settle,
     snapshot,
 )
+from tests.marketplace.rivals import RIVALS, at_once
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person, sell
 
 # Under the marker the same tests are run against PostgreSQL.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
-
-RIVALS = 8
-
-
-def at_once(task: Callable[[int], Any]) -> list[Any]:
-    """Run `task` on RIVALS threads that start together; what each returned or raised."""
-    gate = threading.Barrier(RIVALS)
-
-    def run(number: int) -> Any:
-        gate.wait(10)
-        try:
-            return task(number)
-        except MarketplaceError as error:
-            return error
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(RIVALS) as pool:
-        return list(pool.map(run, range(RIVALS)))
 
 
 def test_rivals_begin_one_purchase(stripe: Emulator) -> None:

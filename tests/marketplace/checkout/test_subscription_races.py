@@ -12,7 +12,7 @@ from marketplace.orders.models import Bill, Order
 from marketplace.payments.models import Payment, Subscription, SubscriptionInvoice
 from tests.marketplace.checkout.shopping import deliver
 from tests.marketplace.checkout.subscribers import begin_subscription, offer, subscribed
-from tests.marketplace.checkout.test_races import at_once
+from tests.marketplace.rivals import at_once
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person
 

@@ -9,8 +9,8 @@ import pytest
 from marketplace.discounts import services
 from marketplace.discounts.errors import CodeUsedByYouError, CodeUsedUpError
 from marketplace.discounts.models import Redemption
-from tests.marketplace.checkout.test_races import RIVALS, at_once
 from tests.marketplace.discounts.coding import NOW, make_code, reserve
+from tests.marketplace.rivals import RIVALS, at_once
 from tests.marketplace.trade import make_person, make_seller
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
