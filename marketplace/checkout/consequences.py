@@ -28,6 +28,7 @@ __all__ = [
     "expire",
     "fulfil",
     "keep_copy",
+    "kept",
     "opened",
     "partly_refunded",
     "pay",
@@ -101,6 +102,13 @@ def partly_refunded(order: Order, *, total_minor: int, now: dt.datetime) -> None
     # Named by the sum: a refund that came back makes it smaller, and that is a fact of its own.
     cause = f"refunded-in-part:{total_minor}"
     licensing.note(order_id=order.pk, kind="refunded_part", cause=cause, now=now)
+
+
+def kept(order: Order, *, now: dt.datetime) -> None:
+    """A refund failed on its way: who withdrew, and lost access at once, has neither. So access."""
+    if order.state == _State.PAID and order.kind != Order.Kind.SUBSCRIPTION:
+        cause = f"refund-failed:{now.isoformat()}"
+        licensing.restore(order_id=order.pk, cause=cause, now=now)
 
 
 def refunded(order: Order, *, now: dt.datetime) -> None:

@@ -116,14 +116,18 @@ def _follow(order: Order, whole: PaymentOutcome, *, now: dt.datetime) -> bool:
                 consequences.fulfil(order_queries.order_by_id(order.pk), now=now)
             if back != order.refunded_minor and order.state != _Order.CHARGED_BACK:
                 consequences.partly_refunded(order, total_minor=back, now=now)
+            if own.refund_failed and not own.refund_pending:
+                consequences.kept(order, now=now)
     except (LiveOrderExistsError, SoldOutError):
         return False
     return True
 
 
 def _give_back(order: Order, *, now: dt.datetime) -> None:
-    """Paid too late: the buyer has another order for it by now, or it is sold out. The money
-    returns."""
+    """The buyer has another order for it by now, or it is sold out: all of its money returns.
+
+    Raises PaymentsUnavailableError, RefundRefusedError.
+    """
     outcome = payment_queries.outcome_for(order.pk, order.bill_id)
     if outcome is None or outcome.refund_failed:
         # Trying again by itself would go round in circles; a person has to look.

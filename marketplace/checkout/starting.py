@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 
 from django.db import transaction
@@ -65,9 +66,9 @@ def start_checkout(
         if bill is None:
             continue  # a rival was first; the next round finds theirs
         if asked.cash.minor == 0:
-            return Started(_give(bill, now=now), None)
+            return Started(bill, None)
         try:
-            return Started(bill, _pay_url(bill, site, now=now))
+            return Started(bill, _pay_url(bill, site))
         except PaymentClosedError:
             continue  # it ended in this moment; the next round finds out how
         except PaymentRefusedError as error:
@@ -107,12 +108,9 @@ def _live_bill(buyer: User, asked: Quote, *, now: dt.datetime) -> Bill | None:
         if order.state == _State.PAID:
             raise _owned()
         bill = order_queries.bill_by_id(order.bill_id)
-        same = _is_for(bill, asked)
-        if not same:
-            # Begun at another price, or with other things: that page must not be paid any more.
-            bill = close_bill(bill, now=now)
-        elif payment_queries.outcome_of(bill.pk) is not None:
-            bill = settle_bill(bill_id=bill.pk, now=now)
+        same = _is_for(bill, asked) and payment_queries.outcome_of(bill.pk) is not None
+        # Begun at another price, or with other things, that page must not be paid any more.
+        bill = settle_bill(bill_id=bill.pk, now=now) if same else close_bill(bill, now=now)
         state = _own(bill, order).state
         if state == _State.PENDING or (state == _State.PAID and len(asked.lines) == 1):
             if not same and len(asked.lines) > 1:
@@ -173,40 +171,53 @@ def _check_seen(asked: Quote, wishes: Sequence[Wish], *, now: dt.datetime) -> No
 
 
 def _open(buyer: User, asked: Quote, language: str, *, now: dt.datetime) -> Bill | None:
+    """A bill with what is set aside for it and its payment, or nothing of it.
+
+    In one transaction: a rival who closed it in between would free its credit and its use of
+    a code, and it would be paid with them all the same.
+    """
     with transaction.atomic():
         bill = orders.open_bill(buyer=buyer, lines=asked.lines, language=language, code=asked.code)
         if bill is None:
             return None
         consequences.opened(bill, now=now)
+        if asked.cash.minor:
+            payments.intend_payment(
+                bill_id=bill.pk,
+                amount=asked.cash,
+                sole_order_id=_sole(bill),
+                now=now,
+                destination=distributing.destination_for(bill),
+            )
+        else:
+            _give(bill, now=now)
     return order_queries.bill_by_id(bill.pk)
 
 
-def _give(bill: Bill, *, now: dt.datetime) -> Bill:
-    """What costs no money is granted without Stripe; a double click grants it once."""
-    begun = list(bill.orders.all())
-    if any(order.credit_minor for order in begun):
+def _give(bill: Bill, *, now: dt.datetime) -> None:
+    """What costs no money is granted without Stripe."""
+    if any(order.credit_minor for order in bill.orders.all()):
         payments.pay_by_credit(
-            bill_id=bill.pk,
-            currency=bill.currency,
-            sole_order_id=begun[0].pk if len(begun) == 1 else None,
-            now=now,
+            bill_id=bill.pk, currency=bill.currency, sole_order_id=_sole(bill), now=now
         )
     consequences.pay(bill, now=now)
-    return order_queries.bill_by_id(bill.pk)
 
 
-def _pay_url(bill: Bill, site: str, *, now: dt.datetime) -> str:
+def _sole(bill: Bill) -> uuid.UUID | None:
+    """The order of a bill that has just one."""
+    begun = list(bill.orders.all())
+    return begun[0].pk if len(begun) == 1 else None
+
+
+def _pay_url(bill: Bill, site: str) -> str:
     begun = list(bill.orders.all())
     one = begun[0] if len(begun) == 1 else None
     payment = payments.start_payment(
         bill_id=bill.pk,
         items=[Item(order.title, order.cash) for order in begun],
         email=bill.buyer.email,
-        sole_order_id=one.pk if one else None,
         success_url=site + _page_of(bill, one),
         cancel_url=site + _back_from(bill, begun),
-        now=now,
-        destination=distributing.destination_for(bill),
     )
     return payment.checkout_url
 

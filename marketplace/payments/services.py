@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from marketplace.core.money import Money
 from marketplace.payments import gateway, gateway_billing
 from marketplace.payments.answering import (
     add_evidence_file,
@@ -61,7 +62,7 @@ from marketplace.payments.payouts import (
     send_payout,
 )
 from marketplace.payments.recording import record, record_intent
-from marketplace.payments.refunds import Share, refund_payment, resume_refund
+from marketplace.payments.refunds import Share, intend_refund, refund_payment, resume_refund
 from marketplace.payments.states import merge_payment
 from marketplace.payments.subscriptions import (
     carry_out_wish,
@@ -103,6 +104,8 @@ __all__ = [
     "fetch_events",
     "follow_stage",
     "hand_in_answer",
+    "intend_payment",
+    "intend_refund",
     "lock_dispute",
     "lock_invoice",
     "mark_batch_paid",
@@ -139,36 +142,47 @@ SESSION_LIFETIME = dt.timedelta(hours=1)  # Stripe takes 30 minutes to 24 hours
 _State = Payment.State
 
 
-def start_payment(  # noqa: PLR0913  what the page says, where it leads, where its money goes
+def intend_payment(
+    *,
+    bill_id: uuid.UUID,
+    amount: Money,
+    sole_order_id: uuid.UUID | None,
+    now: dt.datetime,
+    destination: Destination | None = None,
+) -> Payment:
+    """Write down that a bill is to be paid by Stripe, in the transaction that opens it.
+
+    So nobody ever sees a bill without its payment: whoever closes the one ends the other.
+    `sole_order_id` is the order of a bill that has just one: what is refunded at Stripe then
+    belongs to it.
+    """
+    return Payment.objects.create(
+        bill_id=bill_id,
+        sole_order_id=sole_order_id,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        expires_at=now + SESSION_LIFETIME,
+        destination=destination.account_id if destination else "",
+        application_fee_minor=destination.fee_minor if destination else 0,
+    )
+
+
+def start_payment(
     *,
     bill_id: uuid.UUID,
     items: Sequence[Item],
     email: str,
-    sole_order_id: uuid.UUID | None,
     success_url: str,
     cancel_url: str,
-    now: dt.datetime,
-    destination: Destination | None = None,
 ) -> Payment:
     """The hosted page on which the bill is paid; asked again, the same page.
 
-    `items` are in one currency, and are what of each order is paid there. `sole_order_id` is
-    the order of a bill that has just one: what is refunded at Stripe then belongs to it.
-    Raises PaymentClosedError where the bill's payment is over already,
-    PaymentsUnavailableError (the payment stays, asking again is safe), and
-    PaymentRefusedError (the payment has failed).
+    `items` are in one currency, and are what of each order is paid there. Raises
+    PaymentClosedError where the bill's payment is over already, PaymentsUnavailableError
+    (the payment stays, asking again is safe), and PaymentRefusedError (the payment has
+    failed).
     """
-    payment, _created = Payment.objects.get_or_create(
-        bill_id=bill_id,
-        defaults={
-            "sole_order_id": sole_order_id,
-            "amount_minor": sum(item.amount.minor for item in items),
-            "currency": items[0].amount.currency,
-            "expires_at": now + SESSION_LIFETIME,
-            "destination": destination.account_id if destination else "",
-            "application_fee_minor": destination.fee_minor if destination else 0,
-        },
-    )
+    payment = Payment.objects.get(bill_id=bill_id)
     if payment.state == _State.OPEN:
         return payment
     if payment.state != _State.STARTING:

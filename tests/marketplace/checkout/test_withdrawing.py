@@ -18,7 +18,7 @@ from marketplace.orders.errors import OrderNotFoundError
 from marketplace.orders.models import Order
 from marketplace.payments.models import Refund
 from tests.marketplace.checkout.shopping import bought, client_of, payment_of, reprice, settle
-from tests.marketplace.stripe_fixtures import REFUND_FAILS, Emulator
+from tests.marketplace.stripe_fixtures import REFUND_FAILS, REFUND_PENDING, Emulator
 from tests.marketplace.trade import log_in_device, make_person, sell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,3 +130,18 @@ def test_a_refund_that_the_bank_returns_gives_it_back(stripe: Emulator) -> None:
     assert Entitlement.objects.get().state == "active"
     assert Order.objects.get().state == "paid"
     assert queries.owns(ada, listing.pk)
+
+
+def test_a_slow_refund_that_fails_gives_it_back(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing, card=REFUND_PENDING)
+    withdraw_order(order_id=order.pk, by=ada, now=timezone.now())
+    assert not queries.owns(ada, listing.pk)
+    stripe.hook(f"settle/{Refund.objects.get().stripe_id}", succeeds=False)
+
+    for _ in range(2):
+        settle(payment_of(order))
+
+    assert Order.objects.get().state == "paid"
+    assert queries.owns(ada, listing.pk)
+    assert _kinds() == ["granted", "withdrawn", "restored"]
