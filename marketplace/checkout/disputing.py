@@ -17,9 +17,13 @@ import logging
 import uuid
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from marketplace.checkout import booking, distributing, periods
+from marketplace.catalog import services as catalog
+from marketplace.catalog.errors import SoldOutError
+from marketplace.checkout import booking, consequences, distributing, periods
 from marketplace.checkout.dispute_mails import mail_dispute
+from marketplace.checkout.settling import settle_bill, share_of
 from marketplace.core.errors import MarketplaceError
 from marketplace.licensing import services as licensing
 from marketplace.orders import queries as order_queries
@@ -46,7 +50,9 @@ def follow_disputes(*, bill_id: uuid.UUID, now: dt.datetime) -> None:
     """
     payments.refresh_disputes(bill_id=bill_id, now=now)
     for dispute in payment_queries.disputes_of([bill_id]):
-        _apply(dispute.pk, bill_id, now=now)
+        for refund_id in _apply(dispute.pk, bill_id, now=now):
+            payments.resume_refund(refund_id)
+            settle_bill(bill_id=bill_id, now=now)
     distributing.distribute_quietly(bill_id)
 
 
@@ -68,35 +74,49 @@ def sweep_disputes(*, now: dt.datetime) -> int:
 
 
 @transaction.atomic
-def _apply(dispute_id: uuid.UUID, bill_id: uuid.UUID, *, now: dt.datetime) -> None:
-    """Move the bill's orders after one dispute, once for each stage that it comes to."""
+def _apply(dispute_id: uuid.UUID, bill_id: uuid.UUID, *, now: dt.datetime) -> list[uuid.UUID]:
+    """Move the bill's orders after one dispute, once for each stage that it comes to.
+
+    Returns refunds that are written down: of what was won after its buyer had bought it anew.
+    """
     disputed = orders.lock_bill(bill_id)
     dispute = payments.lock_dispute(dispute_id)
     if dispute.payment.state not in (Payment.State.SUCCEEDED, Payment.State.REFUNDED):
-        return  # heard of before its payment: the sweep comes again
+        return []  # heard of before its payment: the sweep comes again
     stage = payments.follow_stage(dispute)
+    astray: list[Order] = []
     if stage is not None:
-        for order in disputed:
-            _move(order, dispute, stage, now=now)
+        astray = [order for order in disputed if not _move(order, dispute, stage, now=now)]
         mail_dispute(order_queries.bill_by_id(bill_id), dispute, stage)
     # Money may move without a new stage, as when an event told of the dispute before it.
     booking.book_bill(bill_id, now=now)
+    return [_give_back(order) for order in astray]
 
 
-def _move(order: Order, dispute: Dispute, stage: str, *, now: dt.datetime) -> None:
+def _give_back(order: Order) -> uuid.UUID:
+    reason = _("Won at the bank after it was bought anew")
+    refund = payments.intend_refund(bill_id=order.bill_id, share=share_of(order), reason=reason)
+    return refund.pk
+
+
+def _move(order: Order, dispute: Dispute, stage: str, *, now: dt.datetime) -> bool:
+    """Returns False where the money that came back is one payment too many."""
     cause = f"dispute:{dispute.stripe_id}"
     match stage:
         case _Stage.OPEN:
             _come_back(order, now=now)  # a lost one is appealed: nobody knows yet
             licensing.suspend(order_id=order.pk, cause=cause, now=now)
         case _Stage.WON:
-            if _come_back(order, now=now):
-                licensing.resume(order_id=order.pk, cause=cause, now=now)
+            if not _come_back(order, now=now):
+                return False
+            licensing.resume(order_id=order.pk, cause=cause, now=now)
         case _Stage.LOST:
             if order.state == Order.State.PAID:
                 orders.mark_charged_back(order_id=order.pk, now=now)
+                catalog.return_copy(order_id=order.pk, now=now)
             licensing.charge_back(order_id=order.pk, cause=cause, now=now)
             periods.stop(order, now=now)
+    return True
 
 
 def _come_back(order: Order, *, now: dt.datetime) -> bool:
@@ -107,9 +127,11 @@ def _come_back(order: Order, *, now: dt.datetime) -> bool:
         with transaction.atomic():
             orders.reinstate(order_id=order.pk)
     except LiveOrderExistsError:
-        # They paid twice by now, and which of the two they keep is not for a machine to say.
-        logger.error("the dispute of order %s was won after it was bought anew", order.number)  # noqa: TRY400
         return False
+    try:
+        consequences.keep_copy(order, now=now)
+    except SoldOutError:
+        logger.warning("order %s stands again beyond its edition", order.number)
     outcome = payment_queries.outcome_for(order.pk, order.bill_id)
     if outcome is not None:
         back = outcome.refunded.minor + outcome.credited.minor

@@ -42,7 +42,7 @@ def order_to_refund(order_id: uuid.UUID, by: User) -> Order:
         raise RefundNotPossibleError(
             _(
                 "The buyer’s bank has this money already: the payment is disputed. Answer the"
-                " dispute, or accept it; a refund besides would pay twice."
+                " dispute instead: a refund besides would pay twice."
             )
         )
     if order.price_minor == 0:

@@ -18,7 +18,7 @@ from marketplace.payments.models import Payment, Refund
 from marketplace.payments.recording import record_refund
 from marketplace.payments.states import with_refunds
 
-__all__ = ["Share", "refund_payment", "resume_refund"]
+__all__ = ["Share", "intend_refund", "refund_payment", "resume_refund"]
 
 _State = Refund.State
 _COUNTED = [_State.REQUESTED, _State.PENDING, _State.SUCCEEDED]
@@ -49,7 +49,9 @@ def refund_payment(
     down, asking again is safe), RefundRefusedError (the refund has failed and can be tried
     anew).
     """
-    refund = _intend(bill_id, share, reason, amount_minor, key)
+    refund = intend_refund(
+        bill_id=bill_id, share=share, reason=reason, amount_minor=amount_minor, key=key
+    )
     return resume_refund(refund.pk)
 
 
@@ -81,14 +83,18 @@ def resume_refund(refund_id: uuid.UUID) -> Refund:
 
 
 @transaction.atomic
-def _intend(
+def intend_refund(
+    *,
     bill_id: uuid.UUID,
     share: Share,
     reason: str,
-    amount_minor: int | None,
-    key: uuid.UUID | None,
+    amount_minor: int | None = None,
+    key: uuid.UUID | None = None,
 ) -> Refund:
-    """The refund that is under way, or a new one written down."""
+    """The refund that is under way, or a new one written down; the sweep, too, asks for it.
+
+    Raises NothingToRefundError.
+    """
     try:
         payment = lock_payment(Payment.objects.only("pk").get(bill_id=bill_id).pk)
     except Payment.DoesNotExist:

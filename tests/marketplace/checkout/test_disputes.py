@@ -12,6 +12,7 @@ from django.utils import timezone
 from marketplace.checkout import services
 from marketplace.checkout.errors import RefundNotPossibleError
 from marketplace.checkout.types import Wish
+from marketplace.ledger.services import faults
 from marketplace.licensing.models import Entitlement
 from marketplace.licensing.queries import may_review
 from marketplace.orders.models import Order
@@ -331,3 +332,42 @@ def test_buyer_and_seller_see_it_on_their_pages(stripe: Emulator) -> None:
 
     assert "questions" not in buyer.get(f"/orders/{order.pk}/").content.decode()
     assert "Refund…" in seller.get("/studio/sales/").content.decode()
+
+
+def test_what_is_won_after_it_was_bought_anew_goes_back_once(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing)
+    dispute = open_dispute(stripe, order)
+    stripe.hook(f"disputes/{dispute.stripe_id}/lose")
+    follow(order)
+    second = bought(stripe, ada, listing)
+
+    stripe.hook(f"disputes/{dispute.stripe_id}/appeal")
+    for _ in range(2):
+        follow(order)
+    services.reconcile(now=timezone.now())
+
+    assert order.state == "charged_back"
+    assert standing(second) == ("paid", "active")
+    asked = stripe.sdk.v1.refunds.list({"charge": charge_of(order)}).data
+    assert [(refund.amount, refund.status) for refund in asked] == [(9_900, "succeeded")]
+    assert list(faults()) == []
+
+
+def test_the_sweep_asks_for_it_where_stripe_was_away(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing)
+    dispute = open_dispute(stripe, order)
+    stripe.hook(f"disputes/{dispute.stripe_id}/lose")
+    follow(order)
+    bought(stripe, ada, listing)
+    stripe.hook(f"disputes/{dispute.stripe_id}/appeal")
+    stripe.hook("fail_next", count=3, status=500, path="/v1/refunds", verb="POST", when="before")
+
+    with pytest.raises(PaymentsUnavailableError):
+        follow(order)
+    services.reconcile(now=timezone.now())
+
+    assert [r.status for r in stripe.sdk.v1.refunds.list({"charge": charge_of(order)}).data] == [
+        "succeeded"
+    ]
