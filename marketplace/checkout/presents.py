@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
+from marketplace.accounts.types import User
 from marketplace.handovers import services as handovers
 from marketplace.licensing import services as licensing
 from marketplace.licensing.types import Entitlement
-from marketplace.orders.types import Order
+from marketplace.orders.types import Line, Order
 
-__all__ = ["give_present"]
+__all__ = ["check_presents", "give_present"]
+
+
+def check_presents(lines: Sequence[Line], buyer: User, *, now: dt.datetime) -> None:
+    """Presents that cost nothing are mails to anybody, so they are few a day.
+
+    Raises handovers' PresentClosedError.
+    """
+    free = sum(1 for line in lines if line.recipient_email and not line.price.minor)
+    if free:
+        handovers.check_free_presents(giver=buyer, more=free, now=now)
 
 
 def give_present(order: Order, *, now: dt.datetime) -> Entitlement:

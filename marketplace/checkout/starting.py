@@ -17,6 +17,7 @@ from marketplace.checkout.errors import (
     TermsChangedError,
     WithdrawnError,
 )
+from marketplace.checkout.presents import check_presents
 from marketplace.checkout.quoting import listing_to_buy, quote, seen_token
 from marketplace.checkout.settling import close_bill, settle_bill
 from marketplace.checkout.types import Quote, Started, Wish
@@ -50,8 +51,8 @@ def start_checkout(
 
     `site` is the origin (https://shop.example) that the buyer came by and returns to. What
     is free is theirs at once. Raises what `quote` raises, OwnListingError,
-    AlreadyOwnedError, StillProcessingError, TermsChangedError, PaymentsUnavailableError,
-    PaymentRefusedError; then nothing was charged.
+    AlreadyOwnedError, StillProcessingError, TermsChangedError, PresentClosedError (too many
+    for free), PaymentsUnavailableError, PaymentRefusedError; then nothing was charged.
     """
     for wish in wishes:
         _make_way(wish, buyer, now=now)
@@ -62,6 +63,7 @@ def start_checkout(
             return Started(bill, None)  # paid, or the money is on its way
         _check_seen(asked, wishes, now=now)
         if bill is None:
+            check_presents(asked.lines, buyer, now=now)
             bill = _open(buyer, asked, language, now=now)
         if bill is None:
             continue  # a rival was first; the next round finds theirs

@@ -31,6 +31,7 @@ from marketplace.orders.types import Order
 
 __all__ = [
     "change_address",
+    "check_free_presents",
     "claim_present",
     "keep_present",
     "present_by_token",
@@ -43,6 +44,7 @@ __all__ = [
 _State = Present.State
 # Beyond the first link of each, which was paid for.
 LINKS_A_DAY = 20
+FREE_A_DAY = 20  # presents that cost nothing: each is a mail to an address of the giver's choice
 _TOKEN_BYTES = 32
 
 
@@ -66,6 +68,18 @@ def send_present(*, order: Order, entitlement: Entitlement, now: dt.datetime) ->
     if new:
         _send_link(present, now=now)
     return present
+
+
+def check_free_presents(*, giver: User, more: int, now: dt.datetime) -> None:
+    """Whether `giver` may send so many more presents that cost nothing, today.
+
+    Raises PresentClosedError.
+    """
+    recent = Present.objects.filter(
+        giver=giver, order__price_minor=0, given_at__gt=now - dt.timedelta(days=1)
+    )
+    if recent.count() + more > FREE_A_DAY:
+        raise PresentClosedError(_("You have sent many links today. Go on tomorrow."))
 
 
 def presents_from(giver: User) -> list[Present]:

@@ -12,6 +12,7 @@ from marketplace.handovers.offering import (
 )
 from marketplace.handovers.presents import (
     change_address,
+    check_free_presents,
     claim_present,
     keep_present,
     send_again,
@@ -24,6 +25,7 @@ __all__ = [
     "accept_handover",
     "cancel_handover",
     "change_address",
+    "check_free_presents",
     "claim_present",
     "decline_handover",
     "give_licence_back",

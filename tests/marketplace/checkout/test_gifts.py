@@ -11,15 +11,16 @@ from django.utils import timezone
 
 from marketplace.catalog.models import Listing
 from marketplace.checkout import services
+from marketplace.handovers import presents
 from marketplace.handovers.models import Present
 from marketplace.licensing.queries import owns
 from marketplace.orders.models import Order
 from marketplace.payments.models import Payment
 from tests.marketplace.accounts.people import browser_of
 from tests.marketplace.checkout.filling import add, page_of, pay_for
-from tests.marketplace.checkout.shopping import bought, settle
+from tests.marketplace.checkout.shopping import bought, reprice, settle
 from tests.marketplace.stripe_fixtures import Emulator
-from tests.marketplace.trade import make_person, sell
+from tests.marketplace.trade import make_person, make_seller, sell
 
 pytestmark = pytest.mark.django_db
 FRIEND = "friend@example.org"
@@ -146,3 +147,20 @@ def test_who_leaves_the_hosted_page_is_back_at_the_present(stripe: Emulator) -> 
     session = stripe.sdk.v1.checkout.sessions.list({"limit": 1}).data[0]
 
     assert str(session.cancel_url).endswith(f"/gift/{listing.pk}/?cancelled=1")
+
+
+def test_free_things_are_no_way_to_write_to_everybody(stripe: Emulator) -> None:
+    client, seller = browser_of(make_person()), make_seller()
+    free, priced = sell(seller), sell(seller)
+    reprice(free, 0)
+
+    for number in range(presents.FREE_A_DAY):
+        assert gift(client, free, f"friend-{number}@example.org").status_code == 302
+    letters = len(mail.outbox)
+    refused = gift(client, free, "one-more@example.org")
+
+    assert refused.status_code == 409
+    assert "Go on tomorrow" in refused.content.decode()
+    assert (Present.objects.count(), len(mail.outbox)) == (presents.FREE_A_DAY, letters)
+    # What is paid for may go to as many as one likes.
+    assert gift(client, priced, "one-more@example.org").status_code == 302
