@@ -102,6 +102,7 @@ def intend_refund(
     if payment.state not in (Payment.State.SUCCEEDED, Payment.State.REFUNDED):
         raise NothingToRefundError(_("This payment has not succeeded, so nothing can go back."))
     counted = list(payment.refunds.filter(state__in=_COUNTED, order_id=share.order_id))
+    key = _untaken(key, counted)
     same = next((r for r in counted if r.pk == key or r.state == _State.REQUESTED), None)
     if same is not None:
         return same
@@ -121,6 +122,14 @@ def intend_refund(
         reason=reason[:200],
         state=_State.REQUESTED if by_stripe else _State.SUCCEEDED,
     )
+
+
+def _untaken(key: uuid.UUID | None, counted: list[Refund]) -> uuid.UUID | None:
+    """The key of a press. After a refusal the same page means a new try, and twice the same one."""
+    own = {refund.pk for refund in counted}
+    while key is not None and key not in own and Refund.objects.filter(pk=key).exists():
+        key = uuid.uuid5(key, "again")
+    return key
 
 
 def _left(payment: Payment, share: Share, counted: list[Refund]) -> tuple[int, int]:

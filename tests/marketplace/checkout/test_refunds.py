@@ -239,6 +239,37 @@ def test_a_refund_that_stripe_refuses_is_said_and_changes_nothing(stripe: Emulat
     assert sorted(r.state for r in Refund.objects.all()) == ["failed", "succeeded"]
 
 
+def test_the_same_page_pressed_again_after_a_refusal_refunds_once(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing)
+    client, path = client_of(listing.seller), f"/studio/sales/{order.pk}/refund/"
+    form = {
+        "amount": "₩1,000",
+        "reason": "",
+        "key": client.get(path).context["form"]["key"].value(),
+    }
+    stripe.hook("fail_next", count=2, status=400, verb="POST", path="/v1/refunds")
+
+    answers = [client.post(path, form).status_code for _press in range(4)]
+
+    assert answers == [409, 409, 302, 302]
+    order.refresh_from_db()
+    assert order.refunded_minor == 1_000
+    assert sorted(r.state for r in Refund.objects.all()) == ["failed", "failed", "succeeded"]
+
+
+def test_the_key_of_another_refund_is_none(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    first, second = bought(stripe, ada, listing), bought(stripe, make_person("eve"), listing)
+    refund(first, listing.seller)
+    client, path = client_of(listing.seller), f"/studio/sales/{second.pk}/refund/"
+
+    answer = client.post(path, {"amount": "₩1,000", "key": str(Refund.objects.get().pk)})
+
+    assert answer.status_code == 302
+    assert payment_of(second).refunds.get().amount_minor == 1_000
+
+
 def test_what_was_free_or_not_paid_has_no_refund(stripe: Emulator) -> None:
     ada, bob, free, dear = make_person("ada"), make_person("bob"), sell(), sell()
     reprice(free, 0)
