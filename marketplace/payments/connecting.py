@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.types import User
 from marketplace.core.text import clean_line
 from marketplace.payments import gateway_connect as gateway
-from marketplace.payments.connect_models import BankDetails, ConnectedAccount
+from marketplace.payments.connect_models import BankDetails, ConnectedAccount, Payout
 from marketplace.payments.connect_types import AccountSnapshot
 from marketplace.payments.errors import AccountRefusedError, BankDetailsError, NotPaidByStripeError
 
@@ -61,12 +61,21 @@ def bank_details_of(user_id: uuid.UUID) -> BankDetails | None:
 def connect_seller(*, user: User, country: str) -> ConnectedAccount:
     """Open a seller's account at Stripe; asked again, the same one, in its first country.
 
-    Raises NotPaidByStripeError, PaymentsUnavailableError (asking again is safe),
-    AccountRefusedError.
+    Raises NotPaidByStripeError, also where a bank transfer has paid them already: what an
+    order owes is sent to the account order by order, and a transfer to a bank names none.
+    Raises PaymentsUnavailableError (asking again is safe), AccountRefusedError.
     """
     if not is_paid_by_stripe(country):
         raise NotPaidByStripeError(
             _("Stripe does not pay banks in this country. Tell us your bank account instead.")
+        )
+    by_bank = Payout.objects.filter(seller_id=user.pk, batch__isnull=False)
+    if by_bank.exclude(state=Payout.State.FAILED).exists():
+        raise NotPaidByStripeError(
+            _(
+                "We pay you by bank transfer, and it stays so: by Stripe the same sales would be"
+                " paid once more."
+            )
         )
     row, created = ConnectedAccount.objects.get_or_create(user=user, defaults={"country": country})
     if row.account_id:

@@ -20,8 +20,12 @@ from marketplace.ledger import services as ledger
 from marketplace.orders.models import Order
 from marketplace.payments import queries as payment_queries
 from marketplace.payments import services as payments
-from marketplace.payments.errors import BatchPaidError, PayoutNotFoundError
-from marketplace.payments.models import Payout, PayoutBatch
+from marketplace.payments.errors import (
+    BatchPaidError,
+    NotPaidByStripeError,
+    PayoutNotFoundError,
+)
+from marketplace.payments.models import Payout, PayoutBatch, Transfer
 from tests.marketplace.checkout.paying import (
     CLOSED_BANK,
     GOOD_BANK,
@@ -281,3 +285,27 @@ def test_the_endpoint_of_sellers_accounts_has_a_secret_of_its_own(
     assert deliver(event, secret="whsec_nobody").status_code == 400
     payout.refresh_from_db()
     assert payout.state == "paid"
+
+
+def test_who_was_paid_by_bank_is_not_sent_the_same_sales_again_by_stripe(stripe: Emulator) -> None:
+    seller = bank_seller()
+    bought(stripe, make_person(), sell(seller))
+    [batch] = services.run_payouts(now=timezone.now(), as_if=in_a_year()).batches.values()
+    services.mark_batch_paid(batch.pk, now=timezone.now())
+
+    with pytest.raises(NotPaidByStripeError, match="bank transfer"):
+        connected(stripe, seller)
+    services.run_payouts(now=timezone.now(), as_if=in_a_year())
+
+    assert (owed(seller), Transfer.objects.count()) == ((0, 0), 0)
+
+
+def test_a_bank_transfer_that_came_back_keeps_nobody_from_stripe(stripe: Emulator) -> None:
+    seller = bank_seller()
+    order = bought(stripe, make_person(), sell(seller))
+    [payout] = services.run_payouts(now=timezone.now(), as_if=in_a_year()).batched
+    services.return_payout(payout.pk, why="No such account", now=timezone.now())
+
+    account = connected(stripe, seller)
+
+    assert at_stripe(stripe, account) == share(order)
