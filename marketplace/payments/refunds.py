@@ -49,10 +49,16 @@ def refund_payment(
     down, asking again is safe), RefundRefusedError (the refund has failed and can be tried
     anew).
     """
-    refund = intend_refund(
-        bill_id=bill_id, share=share, reason=reason, amount_minor=amount_minor, key=key
-    )
-    return resume_refund(refund.pk)
+    while True:
+        refund = intend_refund(
+            bill_id=bill_id, share=share, reason=reason, amount_minor=amount_minor, key=key
+        )
+        if refund.state != _State.REQUESTED:
+            return refund
+        refund = resume_refund(refund.pk)
+        if amount_minor is not None:
+            return refund
+        # It may have been a part that waited to be sent; the next round finds what is left.
 
 
 def resume_refund(refund_id: uuid.UUID) -> Refund:

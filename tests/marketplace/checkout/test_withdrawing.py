@@ -10,12 +10,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from marketplace.accounts.models import Device
+from marketplace.checkout.services import refund_order
 from marketplace.checkout.withdrawing import may_withdraw, withdraw_order
 from marketplace.core.errors import ConflictError
+from marketplace.core.money import Money
 from marketplace.licensing import queries, services
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.orders.errors import OrderNotFoundError
 from marketplace.orders.models import Order
+from marketplace.payments.errors import PaymentsUnavailableError
 from marketplace.payments.models import Refund
 from tests.marketplace.checkout.shopping import bought, client_of, payment_of, reprice, settle
 from tests.marketplace.stripe_fixtures import REFUND_FAILS, REFUND_PENDING, Emulator
@@ -145,3 +148,23 @@ def test_a_slow_refund_that_fails_gives_it_back(stripe: Emulator) -> None:
     assert Order.objects.get().state == "paid"
     assert queries.owns(ada, listing.pk)
     assert _kinds() == ["granted", "withdrawn", "restored"]
+
+
+def test_a_part_that_waits_to_be_sent_back_does_not_stand_for_all(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing)
+    stripe.hook("fail_next", count=3, status=500, when="before", verb="POST", path="/v1/refunds")
+    with pytest.raises(PaymentsUnavailableError):
+        refund_order(
+            order_id=order.pk,
+            by=listing.seller,
+            reason="",
+            amount=Money(1_000, "KRW"),
+            now=timezone.now(),
+        )
+
+    withdraw_order(order_id=order.pk, by=ada, now=timezone.now())
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded_minor) == ("refunded", order.price_minor)
+    assert sorted(refund.amount_minor for refund in Refund.objects.all()) == [1_000, 8_900]
