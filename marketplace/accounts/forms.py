@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 
-from babel import Locale
 from django import forms
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_countries import countries
 
 from marketplace.accounts.models import NAME_MAX
+from marketplace.accounts.queries import country_name
 
 __all__ = [
     "DeviceNameForm",
@@ -24,8 +23,7 @@ __all__ = [
 
 def country_choices() -> list[tuple[str, str]]:
     """Every country of ISO 3166, under its name in the language of the page (CLDR)."""
-    names = Locale.parse(get_language() or "en", sep="-").territories
-    shown = [(code, names.get(code, name)) for code, name in countries]
+    shown = [(code, country_name(code)) for code, _name in countries]
     return sorted(shown, key=lambda country: unicodedata.normalize("NFKD", country[1]))
 
 

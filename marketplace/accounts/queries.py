@@ -6,8 +6,11 @@ import datetime as dt
 import uuid
 
 from allauth.account.models import EmailAddress
+from babel import Locale
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import get_language
+from django_countries import countries
 
 from marketplace.accounts.device_limits import DeviceAllowance, allowance
 from marketplace.accounts.errors import DeviceNotFoundError, SellerNotFoundError, UnknownCodeError
@@ -16,6 +19,7 @@ from marketplace.accounts.models import Device, DeviceGrant, Seller, User
 __all__ = [
     "active_devices",
     "addresses_of",
+    "country_name",
     "device",
     "device_allowance",
     "grant_waiting",
@@ -31,6 +35,12 @@ __all__ = [
 def seller_of(user: User) -> Seller | None:
     """The selling side of `user`, or None where they have not become a seller."""
     return Seller.objects.filter(user_id=user.pk).first()
+
+
+def country_name(code: str) -> str:
+    """A country of ISO 3166 under its name in the present language (CLDR); "" of no country."""
+    names = Locale.parse(get_language() or "en", sep="-").territories
+    return str(names.get(code) or countries.name(code)) if code else ""
 
 
 def user_by_id(user_id: uuid.UUID) -> User:

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django_countries import countries
 from fpdf import FPDF
 from fpdf.fonts import FontFace
 
+from marketplace.accounts.queries import country_name
 from marketplace.checkout.receipt_fonts import BOLD, REGULAR, font_file, writable
 from marketplace.checkout.receipts import Receipt, ReceiptLine
 from marketplace.core.money import Money
@@ -85,7 +85,7 @@ def _facts(receipt: Receipt) -> Iterable[tuple[str, str]]:
     yield _("Address"), settings.RECEIPT_ADDRESS
     yield _("VAT or GST number"), settings.RECEIPT_TAX_NUMBER
     yield _("Buyer"), receipt.buyer_email
-    yield _("Country"), _country(receipt.buyer_country)
+    yield _("Country"), country_name(receipt.buyer_country)
     yield _("VAT or GST number of the buyer"), receipt.buyer_tax_id
 
 
@@ -93,7 +93,7 @@ def _row(line: ReceiptLine) -> tuple[str, ...]:
     item = f"{line.title} · {line.number}"
     if line.recipient:
         item += " · " + _("a present for %(email)s") % {"email": line.recipient}
-    seller = (line.seller, _country(line.seller_country), line.seller_tax_number)
+    seller = (line.seller, country_name(line.seller_country), line.seller_tax_number)
     return item, ", ".join(filter(None, seller)), line.list_price.localised()
 
 
@@ -135,10 +135,6 @@ def _notes(receipt: Receipt) -> Iterable[str]:
 
 def _minus(amount: Money) -> str:
     return f"− {amount.localised()}"
-
-
-def _country(code: str) -> str:
-    return str(countries.name(code)) if code else ""
 
 
 def _draw(paper: FPDF, sheet: _Sheet) -> None:

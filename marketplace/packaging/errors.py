@@ -109,7 +109,13 @@ class UploadsUnfinishedError(InvalidError):
 
 
 class SaveRequiredError(InvalidError):
+    """`names` are the files that nothing here plays."""
+
     code = "save_required"
+
+    def __init__(self, message: str, *, names: list[str]) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 class CustodyError(MarketplaceError):

@@ -80,7 +80,8 @@ def require_sealable(draft: PackageDraft, *, may_save: bool) -> None:
                 "There is no player here for %(names)s. Let buyers save them, or remove them.",
                 len(silent),
             )
-            % {"names": ", ".join(silent)}
+            % {"names": ", ".join(silent)},
+            names=silent,
         )
 
 

@@ -6,12 +6,15 @@ import uuid
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import ngettext
 
 from marketplace.catalog import queries as catalog_queries
+from marketplace.catalog.types import Listing
+from marketplace.packaging.errors import SaveRequiredError
 from marketplace.packaging.types import PackageDraft
 from marketplace.publishing import queries
 
-__all__ = ["is_open", "list_of", "progress_of"]
+__all__ = ["is_open", "list_of", "no_player", "progress_of"]
 
 
 def progress_of(request: HttpRequest, draft: PackageDraft, *, running: bool) -> HttpResponse:
@@ -37,3 +40,15 @@ def list_of(request: HttpRequest, listing_id: uuid.UUID, draft: PackageDraft) ->
 def is_open(draft: PackageDraft) -> bool:
     """Whether the files of a draft may still change."""
     return draft.state in (PackageDraft.State.COLLECTING, PackageDraft.State.FAILED)
+
+
+def no_player(listing: Listing, error: SaveRequiredError) -> str:
+    """Why these files cannot be sealed, and what to do: a subscription cannot be saved at all."""
+    if not listing.is_subscription:
+        return str(error)
+    sentence = ngettext(
+        "There is no player here for %(names)s, and who subscribes may only play. Remove it.",
+        "There is no player here for %(names)s, and who subscribes may only play. Remove them.",
+        len(error.names),
+    )
+    return sentence % {"names": ", ".join(error.names)}

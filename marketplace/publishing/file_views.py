@@ -26,7 +26,7 @@ from marketplace.packaging.errors import (
 from marketplace.packaging.types import Upload
 from marketplace.publishing import queries, services
 from marketplace.publishing.access import seller_required
-from marketplace.publishing.draft_pages import list_of, progress_of
+from marketplace.publishing.draft_pages import list_of, no_player, progress_of
 from marketplace.publishing.forms import RightsForm
 
 __all__ = ["file_list", "files", "move", "progress", "publish", "remove"]
@@ -81,7 +81,9 @@ def publish(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpRe
         try:
             services.publish(listing_id=listing_id, seller=seller, terms=form.terms)
         except SaveRequiredError as error:
-            form.add_error("rights", str(error))
+            # Who publishes a subscription is asked for no rights: the sentence stands above.
+            field = None if listing.is_subscription else "rights"
+            form.add_error(field, no_player(listing, error))
         except (NoFilesError, UploadsUnfinishedError) as error:
             form.add_error(None, str(error))
         except ListingNotReadyError:

@@ -25,7 +25,7 @@ from marketplace.packaging.errors import (
 )
 from marketplace.publishing import queries, services
 from marketplace.publishing.access import seller_required
-from marketplace.publishing.draft_pages import is_open, list_of, progress_of
+from marketplace.publishing.draft_pages import is_open, list_of, no_player, progress_of
 from marketplace.publishing.forms import VersionForm
 
 __all__ = ["begin", "drop", "file_list", "progress", "publish", "version"]
@@ -64,7 +64,7 @@ def drop(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpRespo
 @seller_required
 def publish(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpResponse:
     """Publish by POST. A reload of what it refused, or a second click, shows the page."""
-    catalog_queries.own_listing(listing_id, seller)
+    listing = catalog_queries.own_listing(listing_id, seller)
     if request.method != "POST":
         return redirect("publishing:version", listing_id)
     form = VersionForm(request.POST)
@@ -72,7 +72,9 @@ def publish(request: HttpRequest, seller: User, listing_id: uuid.UUID) -> HttpRe
         notes = form.cleaned_data["notes"]
         try:
             services.publish_version(listing_id=listing_id, seller=seller, notes=notes)
-        except (NoFilesError, SaveRequiredError, UploadsUnfinishedError) as error:
+        except SaveRequiredError as error:
+            form.add_error(None, no_player(listing, error))
+        except (NoFilesError, UploadsUnfinishedError) as error:
             form.add_error(None, str(error))
         except VersionNotFoundError:
             # Two clicks at once: it is out already, or it was given up.

@@ -91,6 +91,7 @@ def test_the_same_receipt_is_the_same_file_and_korean_has_its_own(stripe: Emulat
     assert first["Content-Disposition"] == f'inline; filename="{order.number}.pdf"'
     assert f"{day.year}년 {day.month}월 {day.day}일" in korean
     assert "가격 " in korean
+    assert "대한민국" in korean
 
 
 def test_a_business_gets_an_invoice_with_its_number_and_the_tax(

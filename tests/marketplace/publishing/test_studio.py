@@ -189,6 +189,22 @@ def test_a_file_without_a_player_is_refused_at_the_field_unless_buyers_may_save(
     assert (listing.status, listing.may_save) == ("preparing", True)
 
 
+def test_a_subscription_to_a_file_without_a_player_is_refused_with_what_to_do(
+    browser: Client, listing: Listing, add: Add
+) -> None:
+    Listing.objects.filter(pk=listing.pk).update(pricing="subscription", interval="month")
+    add("tool.zip", ZIP)
+    files = browser.get(_url("files", listing.pk)).content.decode()
+
+    refused = browser.post(_url("publish", listing.pk))
+
+    listing.refresh_from_db()
+    assert "No player: subscribers could not open it" in files
+    assert (refused.status_code, listing.status) == (422, "draft")
+    sentence = "There is no player here for tool.zip, and who subscribes may only play. Remove it."
+    assert sentence in refused.content.decode()
+
+
 def test_publishing_needs_whole_files(browser: Client, seller: User, listing: Listing) -> None:
     nothing = browser.post(_url("publish", listing.pk), {"rights": "play"})
     begin_upload(owner=seller, draft_id=listing.draft_id, name="film.mp4", size=10)
