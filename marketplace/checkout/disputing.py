@@ -85,12 +85,21 @@ def _apply(dispute_id: uuid.UUID, bill_id: uuid.UUID, *, now: dt.datetime) -> li
         return []  # heard of before its payment: the sweep comes again
     stage = payments.follow_stage(dispute)
     astray: list[Order] = []
-    if stage is not None:
+    if stage is not None and not (stage != _Stage.LOST and _lost_besides(dispute, bill_id)):
         astray = [order for order in disputed if not _move(order, dispute, stage, now=now)]
+    if stage is not None:
         mail_dispute(order_queries.bill_by_id(bill_id), dispute, stage)
     # Money may move without a new stage, as when an event told of the dispute before it.
     booking.book_bill(bill_id, now=now)
     return [_give_back(order) for order in astray]
+
+
+def _lost_besides(dispute: Dispute, bill_id: uuid.UUID) -> bool:
+    """Whether another dispute of the bill is lost: then this one brings nothing back."""
+    found = payment_queries.disputes_of([bill_id])
+    return any(
+        payments.stage_of(other.status) == _Stage.LOST for other in found if other.pk != dispute.pk
+    )
 
 
 def _give_back(order: Order) -> uuid.UUID:

@@ -371,3 +371,17 @@ def test_the_sweep_asks_for_it_where_stripe_was_away(stripe: Emulator) -> None:
     assert [r.status for r in stripe.sdk.v1.refunds.list({"charge": charge_of(order)}).data] == [
         "succeeded"
     ]
+
+
+def test_what_one_bank_has_decided_another_question_does_not_undo(stripe: Emulator) -> None:
+    order = bought(stripe, make_person(), sell())
+    first = open_dispute(stripe, order, amount=4_000)
+    stripe.hook(f"disputes/{first.stripe_id}/lose")
+    follow(order)
+
+    second = open_dispute(stripe, order, amount=5_900)
+    opened = standing(order)
+    stripe.hook(f"disputes/{second.stripe_id}/win")
+    follow(order)
+
+    assert opened == standing(order) == ("charged_back", "charged_back")

@@ -174,7 +174,9 @@ class Scene:
     def decide(self, which: int, *, won: bool) -> None:
         """The bank decides one of the disputes."""
         with contextlib.suppress(Exception):
-            found = self.till.sdk.v1.disputes.list({"limit": 100}).data
+            ours = self._intents()
+            listed = self.till.sdk.v1.disputes.list({"limit": 100}).data
+            found = [dispute for dispute in listed if dispute.payment_intent in ours]
             verb = "win" if won else "lose"
             self.till.hook(f"disputes/{found[which % len(found)].id}/{verb}")
             self.done["decide"] += 1
@@ -230,6 +232,11 @@ class Scene:
     def _payment(self, which: int) -> Payment | None:
         bill = self._bill(which)
         return Payment.objects.filter(bill_id=bill.pk).first() if bill else None
+
+    def _intents(self) -> set[str | None]:
+        bills = [bill.pk for bill in self.bills()]
+        rows = Payment.objects.filter(bill_id__in=bills)
+        return set(rows.values_list("payment_intent_id", flat=True))
 
     def _order(self, which: int) -> Order | None:
         found = list(Order.objects.filter(buyer__in=self.buyers).order_by("created_at", "pk"))
