@@ -148,11 +148,12 @@ def _record_one(payment: Payment, snapshot: DisputeSnapshot, *, now: dt.datetime
 
 
 def lock_dispute(dispute_id: uuid.UUID) -> Dispute:
-    """Hold the dispute's row until the transaction ends; orders are locked before it.
+    """Hold the dispute's row, and its payment's before it, until the transaction ends.
 
-    Raises DisputeNotFoundError.
+    Orders are locked before both. Raises DisputeNotFoundError.
     """
     try:
+        lock_payment(Dispute.objects.only("payment_id").get(pk=dispute_id).payment_id)
         return (
             Dispute.objects.select_for_update(of=("self",))
             .select_related("payment")

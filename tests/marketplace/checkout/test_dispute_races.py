@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 from django.core import mail
+from django.db import connection, transaction
 from django.utils import timezone
 
 from marketplace.checkout import services
 from marketplace.ledger import services as ledger
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from marketplace.payments import services as payments
-from marketplace.payments.models import Answer, Dispute, Movement, TransferReversal
+from marketplace.payments.models import Answer, Dispute, Movement, Payment, TransferReversal
 from tests.marketplace.checkout.disputing import charge_of, follow, open_dispute
 from tests.marketplace.checkout.paying import connected, owed
 from tests.marketplace.checkout.shopping import bought
-from tests.marketplace.rivals import at_once
+from tests.marketplace.rivals import RIVALS, at_once
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person, sell
 
@@ -75,3 +76,19 @@ def test_an_answer_is_handed_in_by_one(stripe: Emulator) -> None:
     assert told.evidence_details.submission_count == 1
     assert told.evidence.uncategorized_text == answer.texts["uncategorized_text"]
     assert answer.state == "sent"
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
+def test_who_holds_a_dispute_holds_its_payment_too(stripe: Emulator) -> None:
+    """Recording locks the payment first: who took them the other way round would wait for ever."""
+    order = bought(stripe, make_person(), sell())
+    dispute = open_dispute(stripe, order)
+
+    def take(number: int) -> bool:
+        with transaction.atomic():
+            return bool(Payment.objects.select_for_update(skip_locked=True))
+
+    with transaction.atomic():
+        payments.lock_dispute(dispute.pk)
+        assert at_once(take) == [False] * RIVALS
+    assert take(0)
