@@ -15,7 +15,12 @@ from django.views.decorators.http import require_http_methods
 
 from marketplace.accounts.queries import person
 from marketplace.checkout.errors import WithdrawalNotPossibleError
-from marketplace.checkout.withdrawing import may_withdraw, withdraw_order, withdrawal_ends
+from marketplace.checkout.withdrawing import (
+    may_withdraw,
+    withdraw_order,
+    withdrawal_ends,
+    withdrawn_with,
+)
 from marketplace.licensing.errors import WasOpenedError
 from marketplace.orders import queries as orders
 from marketplace.payments.errors import RefundRefusedError
@@ -40,5 +45,6 @@ def withdraw(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         return redirect("checkout:order", order.pk)
     if not may_withdraw(order, now=now):
         return redirect("checkout:order", order.pk)
-    context = {"order": order, "ends": withdrawal_ends(order)}
+    others = [part for part in withdrawn_with(order) if part.pk != order.pk]
+    context = {"order": order, "others": others, "ends": withdrawal_ends(order)}
     return render(request, "checkout/withdraw.html", context)

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from marketplace.accounts.models import User
+from marketplace.accounts.models import Device, User
 from marketplace.catalog import queries as catalog_queries
 from marketplace.catalog import services as catalog
 from marketplace.catalog.models import Bundle, EditionCopy, Listing, SalePeriod
@@ -19,15 +19,17 @@ from marketplace.catalog.types import BundleDetails
 from marketplace.checkout import services
 from marketplace.checkout.errors import TermsChangedError
 from marketplace.checkout.types import Wish
+from marketplace.checkout.withdrawing import may_withdraw
 from marketplace.core.fees import platform_fee
 from marketplace.core.money import Money
+from marketplace.licensing import services as licensing
 from marketplace.licensing.queries import owns
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.queries import terms_of
-from marketplace.payments.models import Payment
+from marketplace.payments.models import Payment, Refund
 from tests.marketplace.checkout.shopping import client_of, payment_of, press, settle
 from tests.marketplace.stripe_fixtures import Emulator
-from tests.marketplace.trade import make_person, make_seller, sell
+from tests.marketplace.trade import log_in_device, make_person, make_seller, sell
 
 pytestmark = pytest.mark.django_db
 
@@ -214,6 +216,40 @@ def test_nobody_picks_one_thing_out_of_a_bundle_at_its_share(ada: User) -> None:
         )
 
     assert not Order.objects.exists()
+
+
+def test_nor_by_withdrawing_from_the_rest_of_it(stripe: Emulator, ada: User) -> None:
+    seller = make_seller()
+    bundle = _bundle(seller, [sell(seller, title=name) for name in ("하나", "둘")], 10_000)
+    stripe.pay(_press_bundle(client_of(ada), bundle)["Location"])
+    services.settle_bill(bill_id=Payment.objects.get().bill_id, now=timezone.now())
+    kept, other = Order.objects.order_by("title")
+    client = client_of(ada)
+
+    page = client.get(f"/orders/{other.pk}/withdraw/").content.decode()
+    client.post(f"/orders/{other.pk}/withdraw/")
+
+    assert kept.title in page
+    assert {order.state for order in Order.objects.all()} == {"refunded"}
+    assert sum(refund.amount_minor for refund in Refund.objects.all()) == 10_000
+    assert not owns(ada, kept.listing_id)
+
+
+def test_a_bundle_of_which_a_part_was_fetched_is_kept_whole(stripe: Emulator, ada: User) -> None:
+    seller = make_seller()
+    bundle = _bundle(seller, [sell(seller, title=name) for name in ("하나", "둘")], 10_000)
+    stripe.pay(_press_bundle(client_of(ada), bundle)["Location"])
+    services.settle_bill(bill_id=Payment.objects.get().bill_id, now=timezone.now())
+    fetched, other = Order.objects.order_by("title")
+    device = Device.objects.get(thumbprint=log_in_device(ada).identity.public.thumbprint)
+    now, package = timezone.now(), fetched.package_id
+    licensing.licence_for(user=ada, device=device, package_id=package, now=now)
+
+    client_of(ada).post(f"/orders/{other.pk}/withdraw/")
+
+    assert not may_withdraw(other, now=timezone.now())
+    assert {order.state for order in Order.objects.all()} == {"paid"}
+    assert owns(ada, other.listing_id)
 
 
 def test_a_bundle_that_changed_is_looked_at_again(stripe: Emulator, ada: User) -> None:
