@@ -183,6 +183,10 @@ def parse_money(text: str, currency: str, *, language: str | None = None) -> Mon
     if unit is None:
         raise MoneyError(_("%(currency)s is not a currency of this shop.") % {"currency": currency})
     shown = text.strip()[:40]
+    if not shown:
+        raise MoneyError(
+            _("Write an amount, like %(example)s.") % {"example": _example(unit, habit)}
+        )
     digits = _without_signs(_folded(text), unit, shown)
     own = _read(digits, habit.decimal)
     other = _read(digits, "," if habit.decimal == "." else ".")
@@ -220,7 +224,7 @@ def _without_signs(text: str, unit: Currency, shown: str) -> str:
             )
     rest = _cut(text, unit)
     if rest.startswith(_MINUS) or text.startswith(_MINUS):
-        raise MoneyError(_("A price cannot be negative. Write 0 to give it away."))
+        raise MoneyError(_("An amount cannot be negative. Write it without the minus sign."))
     return rest
 
 

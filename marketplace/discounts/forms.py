@@ -115,6 +115,8 @@ class CodeForm(forms.Form):
         sentence = gettext("Choose from 1 to %(most)d.") % {"most": MOST_USES}
         for name in ("total_limit", "buyer_limit"):
             self.fields[name].error_messages.update(min_value=sentence, max_value=sentence)
+        sentence = gettext("Choose from 1 to %(most)d.") % {"most": 100}
+        self.fields["percent"].error_messages.update(min_value=sentence, max_value=sentence)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

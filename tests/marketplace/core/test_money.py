@@ -152,6 +152,13 @@ def test_what_is_no_amount_is_refused(text: str, currency: str) -> None:
         parse_money(text, currency)
 
 
+def test_a_refusal_fits_a_price_and_an_amount_that_a_buyer_chooses() -> None:
+    with pytest.raises(MoneyError, match=r"^Write an amount, like 12\.50\.$"):
+        parse_money("  ", "USD")
+    with pytest.raises(MoneyError, match="Write it without the minus sign"):
+        parse_money("-5", "USD")
+
+
 def test_money_knows_the_currencys_decimals() -> None:
     assert str(Money(1234567, "KRW")) == "₩1,234,567"
     assert str(Money(1234567, "USD")) == "$12,345.67"

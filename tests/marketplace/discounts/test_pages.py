@@ -72,7 +72,7 @@ def test_an_hour_that_the_clocks_skip_is_no_time() -> None:
     [
         ({"text": "a-b"}, "A code has 4 to 40 letters and digits."),
         ({"percent": ""}, "Say how much."),
-        ({"percent": "101"}, "100"),
+        ({"percent": "101"}, "Choose from 1 to 100."),
         ({"kind": "amount", "amount": "0"}, "Choose more than zero"),
         ({"kind": "amount", "amount": "12.5"}, "decimals"),
         ({"kind": "amount", "amount": ""}, "Say how much."),
