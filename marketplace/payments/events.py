@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Min, QuerySet
 
 from marketplace.payments import gateway
 from marketplace.payments.connect_models import ConnectedAccount
@@ -23,6 +23,8 @@ __all__ = [
     "fetch_events",
     "receive_event",
 ]
+
+SKEW = dt.timedelta(minutes=1)  # by which Stripe's clock may be behind ours
 
 # What may change a bill's payment. Stripe sends more; the rest is kept and answered with 200.
 _RELEVANT = frozenset(
@@ -60,6 +62,7 @@ def fetch_events(*, since: dt.datetime) -> int:
 
     Returns how many those were. Raises PaymentsUnavailableError.
     """
+    since = _not_before_us(since)
     told = _ours([n for n in gateway.list_events(since=since) if _matters(n.type)])
     known = StripeEvent.objects.filter(pk__in=[notice.id for notice in told])
     arrived = set(known.values_list("pk", flat=True))
@@ -69,6 +72,16 @@ def fetch_events(*, since: dt.datetime) -> int:
         ignore_conflicts=True,  # one of them arrives in this moment
     )
     return len(missing)
+
+
+def _not_before_us(since: dt.datetime) -> dt.datetime:
+    """`since`, or the moment before this shop's first payment: nothing about it is older."""
+    tables = (Payment.objects, Subscription.objects)
+    firsts = [table.aggregate(at=Min("created_at"))["at"] for table in tables]
+    begun: list[dt.datetime] = [at for at in firsts if at is not None]
+    if not begun or ConnectedAccount.objects.exists():
+        return since
+    return max(since, min(begun) - SKEW)
 
 
 def _ours(notices: Sequence[EventNotice]) -> list[EventNotice]:

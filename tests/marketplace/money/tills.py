@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from pathlib import Path
@@ -21,6 +22,10 @@ from tests.marketplace.stripe_fixtures import Emulator
 __all__ = ["DirectTill", "HttpTill", "Till"]
 
 
+_EVENTS = "/v1/events?limit=100"
+_KEY = {"Authorization": "Bearer sk_test_tests"}
+
+
 class Till(Protocol):
     """What a schedule does at Stripe: as a buyer, as a bank, at the dashboard."""
 
@@ -32,6 +37,9 @@ class Till(Protocol):
 
     def pay(self, session_id: str, card: str, method: str) -> None:
         """What a buyer types on the hosted page, and presses."""
+
+    def events(self) -> list[dict[str, Any]]:
+        """The newest hundred events, the newest first; none while Stripe fails."""
 
     def hook(self, lever: str, **data: Any) -> dict[str, Any]:
         """A lever of the emulator (hooks.py)."""
@@ -47,6 +55,12 @@ class HttpTill:
 
     def pay(self, session_id: str, card: str, method: str) -> None:
         self.emulator.pay(f"{self.base}/c/pay/{session_id}", card, method=method)
+
+    def events(self) -> list[dict[str, Any]]:
+        # As bytes, not as the SDK's objects: a hundred of those take longer than a checkout.
+        answer = self.emulator.http.get(f"{self.base}{_EVENTS}", headers=_KEY)
+        found: list[dict[str, Any]] = answer.json().get("data", [])
+        return found
 
     def hook(self, lever: str, **data: Any) -> dict[str, Any]:
         return self.emulator.hook(lever, **data)
@@ -73,6 +87,11 @@ class DirectTill:
     def pay(self, session_id: str, card: str, method: str) -> None:
         form = {"email": "ada@example.org", "method": method, "number": card}
         hosted.pay(self.world, session_id, {**form, "expiry": "12 / 34", "cvc": "123"})
+
+    def events(self) -> list[dict[str, Any]]:
+        body, _status, _headers = self.transport.request("GET", f"{self.base}{_EVENTS}", _KEY)
+        found: list[dict[str, Any]] = json.loads(body).get("data", [])
+        return found
 
     def hook(self, lever: str, **data: Any) -> dict[str, Any]:
         return asyncio.run(
