@@ -19,6 +19,8 @@ from marketplace.checkout.errors import TermsChangedError
 from marketplace.checkout.types import Wish
 from marketplace.core.money import Money
 from marketplace.licensing import queries as licensing
+from marketplace.orders import queries as order_queries
+from marketplace.orders.types import Order
 
 __all__ = ["Place", "bundle_prices", "offer_to", "place_of"]
 
@@ -37,8 +39,15 @@ def offer_to(
     owned = set()
     if not present:
         ids = [item.listing_id for item in bundle.items.all()]
-        owned = {listing_id for listing_id in ids if licensing.owns(buyer, listing_id)}
+        owned = {listing_id for listing_id in ids if _has(buyer, listing_id)}
     return catalog.bundle_offer(bundle, owned=owned, now=now)
+
+
+def _has(buyer: User, listing_id: uuid.UUID) -> bool:
+    """Whether it is theirs for good, or paid for and running. What they borrow is neither."""
+    order = order_queries.live_order(buyer, listing_id)
+    paid = order is not None and order.state == Order.State.PAID
+    return paid or licensing.owns_for_good(buyer, listing_id)
 
 
 def bundle_prices(buyer: User, wishes: Sequence[Wish], *, now: dt.datetime) -> dict[Place, Money]:

@@ -222,7 +222,8 @@ def bill(request: HttpRequest, bill_id: uuid.UUID) -> HttpResponse:
 def _settled(shown: Order, *, polled: bool) -> Order:
     """The order after a look at Stripe; where that fails, as it was: the webhook comes too."""
     fresh = cache.add(f"settle-order:{shown.pk}", 1, ASK_STRIPE_EVERY)
-    if polled and not fresh:
+    # What has ended is seldom paid after all, so nobody needs it faster than that.
+    if not fresh and (polled or shown.state == Order.State.EXPIRED):
         return shown
     try:
         return services.settle_order(order_id=shown.pk, now=timezone.now())

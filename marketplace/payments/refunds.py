@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.payments import gateway
@@ -17,9 +19,12 @@ from marketplace.payments.locks import lock_payment
 from marketplace.payments.models import Payment, Refund
 from marketplace.payments.recording import record_refund
 from marketplace.payments.states import with_refunds
+from marketplace.payments.types import RefundSnapshot
 
 __all__ = ["Share", "intend_refund", "refund_payment", "resume_refund"]
 
+# Stripe forgets an idempotency key after a day: then it is looked up before it is asked again.
+REMEMBERED = dt.timedelta(hours=20)
 _State = Refund.State
 _COUNTED = [_State.REQUESTED, _State.PENDING, _State.SUCCEEDED]
 
@@ -71,6 +76,10 @@ def resume_refund(refund_id: uuid.UUID) -> Refund:
         return refund
     payment = refund.payment
     assert payment.payment_intent_id is not None, "a payment that succeeded has an intent"
+    if timezone.now() - refund.created_at > REMEMBERED:
+        for made in gateway.list_refunds(payment.payment_intent_id):
+            if made.ours == str(refund.pk):
+                return _recorded(payment, made)
     try:
         answer = gateway.create_refund(
             refund_id=refund.pk,
@@ -80,11 +89,15 @@ def resume_refund(refund_id: uuid.UUID) -> Refund:
     except RefundRefusedError as error:
         _fail(refund.pk, str(error))
         raise
-    with transaction.atomic():
-        payment = lock_payment(payment.pk)
-        refund = record_refund(payment, answer)
-        payment.state = with_refunds(payment.state, payment.amount_minor, payment.refunds.all())
-        payment.save(update_fields=["state", "updated_at"])
+    return _recorded(payment, answer)
+
+
+@transaction.atomic
+def _recorded(payment: Payment, answer: RefundSnapshot) -> Refund:
+    payment = lock_payment(payment.pk)
+    refund = record_refund(payment, answer)
+    payment.state = with_refunds(payment.state, payment.amount_minor, payment.refunds.all())
+    payment.save(update_fields=["state", "updated_at"])
     return refund
 
 

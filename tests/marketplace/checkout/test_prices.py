@@ -195,6 +195,28 @@ def test_what_is_owned_is_taken_off_a_bundle(stripe: Emulator, ada: User) -> Non
     assert (order.listing, order.price_minor, order.state) == (listings[1], 7_500, "paid")
 
 
+def test_what_is_borrowed_is_not_taken_off_a_bundle(stripe: Emulator, ada: User) -> None:
+    seller = make_seller()
+    listings = [sell(seller, title="one"), sell(seller, title="two")]
+    bundle = _bundle(seller, listings, 15_000)
+    lent = licensing.grant(
+        user=ada,
+        listing_id=listings[0].pk,
+        package_id=listings[0].package_id or "",
+        order_id=None,
+        source="loan:1",
+        rights={"play": True, "save": False},
+        kind="loan",
+        expires_at=timezone.now() + dt.timedelta(days=3),
+        now=timezone.now(),
+    )
+
+    _press_bundle(client_of(ada), bundle)
+
+    assert owns(ada, lent.listing_id)
+    assert Payment.objects.get().amount_minor == 15_000
+
+
 def test_nobody_picks_one_thing_out_of_a_bundle_at_its_share(ada: User) -> None:
     seller = make_seller()
     listings = [sell(seller, title="one"), sell(seller, title="two")]

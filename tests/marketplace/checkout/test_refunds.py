@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.core import mail
 from django.utils import timezone
 
 from marketplace.accounts.models import User
 from marketplace.checkout import services
+from marketplace.core.money import Money
 from marketplace.licensing.models import EntitlementEvent
 from marketplace.orders.models import Order
 from marketplace.payments.errors import PaymentsUnavailableError
@@ -347,3 +350,32 @@ def test_the_sales_are_the_sellers_own(stripe: Emulator) -> None:
 
     assert order.number not in page
     assert "Nothing sold yet" in page
+
+
+def test_a_refund_whose_answer_was_lost_days_ago_is_not_made_again(stripe: Emulator) -> None:
+    order = bought(stripe, make_person(), sell())
+    stripe.hook("fail_next", count=3, status=500, path="/v1/refunds", verb="POST", when="before")
+    with pytest.raises(PaymentsUnavailableError):
+        services.refund_order(
+            order_id=order.pk,
+            by=order.listing.seller,
+            reason="",
+            amount=Money(3_000, "KRW"),
+            now=timezone.now(),
+        )
+    [row] = Refund.objects.all()
+    # It was made after all, with a key that Stripe has forgotten by now.
+    stripe.sdk.v1.refunds.create(
+        {
+            "payment_intent": payment_of(order).payment_intent_id or "",
+            "amount": 3_000,
+            "metadata": {"refund": str(row.pk)},
+        }
+    )
+    Refund.objects.update(created_at=timezone.now() - dt.timedelta(days=2))
+
+    services.reconcile(now=timezone.now())
+
+    row.refresh_from_db()
+    assert row.state == "succeeded"
+    assert refunds_at_stripe(stripe, order) == [(3_000, "succeeded")]
