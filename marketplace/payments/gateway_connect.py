@@ -5,6 +5,7 @@ Nothing here touches the database, and no caller may hold a transaction open.
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -102,6 +103,22 @@ def create_transfer(
     return _movement(made)
 
 
+def find_transfer(*, transfer_id: uuid.UUID, group: str) -> MovementSnapshot | None:
+    """The transfer that was made for our row, if one was. Raises PaymentsUnavailableError."""
+    with our_errors(TransferRefusedError):
+        listed = client().v1.transfers.list({"transfer_group": group, "limit": 100})
+        found = [one for one in listed.auto_paging_iter() if _is(one, "transfer", transfer_id)]
+    return _movement(found[0]) if found else None
+
+
+def find_reversal(*, reversal_id: uuid.UUID, transfer: str) -> MovementSnapshot | None:
+    """The reversal that was made for our row, if one was. Raises PaymentsUnavailableError."""
+    with our_errors(TransferRefusedError):
+        listed = client().v1.transfers.reversals.list(transfer, {"limit": 100})
+        found = [one for one in listed.auto_paging_iter() if _is(one, "reversal", reversal_id)]
+    return _movement(found[0]) if found else None
+
+
 def create_reversal(
     *, reversal_id: uuid.UUID, transfer: str, amount_minor: int
 ) -> MovementSnapshot:
@@ -155,6 +172,22 @@ def create_payout(*, payout_id: uuid.UUID, account_id: str, amount: Money) -> Pa
     return _payout(payout)
 
 
+def find_payout(
+    *, payout_id: uuid.UUID, account_id: str, since: dt.datetime
+) -> PayoutSnapshot | None:
+    """The payout that was made for our row since then, if one was.
+
+    Raises PaymentsUnavailableError.
+    """
+    with our_errors(PayoutRefusedError):
+        listed = client().v1.payouts.list(
+            {"created": {"gte": int(since.timestamp()) - 60}, "limit": 100},
+            {"stripe_account": account_id},
+        )
+        found = [one for one in listed.auto_paging_iter() if _is(one, "payout", payout_id)]
+    return _payout(found[0]) if found else None
+
+
 def retrieve_payout(stripe_id: str, *, account_id: str) -> PayoutSnapshot:
     """The payout as it is now. Raises PaymentsUnavailableError, PayoutRefusedError."""
     with our_errors(PayoutRefusedError):
@@ -173,6 +206,14 @@ def _account(account: stripe.Account) -> AccountSnapshot:
         pays_out=bool(account.payouts_enabled),
         disabled=disabled or "",
     )
+
+
+def _is(
+    made: stripe.Transfer | stripe.TransferReversal | stripe.Payout, name: str, row_id: uuid.UUID
+) -> bool:
+    """Whether it was made for our row, by what we wrote on it."""
+    written = made.metadata.to_dict() if made.metadata else {}
+    return bool(written.get(name) == str(row_id))
 
 
 def _movement(

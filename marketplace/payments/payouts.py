@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.core.money import Money
 from marketplace.payments import gateway_connect as gateway
+from marketplace.payments.asking import key_is_forgotten
 from marketplace.payments.connect_models import (
     BankDetails,
     ConnectedAccount,
@@ -91,7 +92,7 @@ def send_payout(payout_id: uuid.UUID) -> Payout:
     if payout.state != _State.REQUESTED or payout.batch_id is not None:
         return payout
     try:
-        answer = gateway.create_payout(
+        answer = _made(payout) or gateway.create_payout(
             payout_id=payout.pk,
             account_id=payout.account_id,
             amount=Money(payout.amount_minor, payout.currency),
@@ -99,6 +100,14 @@ def send_payout(payout_id: uuid.UUID) -> Payout:
     except PayoutRefusedError as error:
         return _merge(payout.pk, _State.FAILED, failure=str(error))
     return _record(payout.pk, answer)
+
+
+def _made(payout: Payout) -> PayoutSnapshot | None:
+    if not key_is_forgotten(payout.created_at):
+        return None
+    return gateway.find_payout(
+        payout_id=payout.pk, account_id=payout.account_id, since=payout.created_at
+    )
 
 
 def refresh_payout(payout_id: uuid.UUID) -> Payout:

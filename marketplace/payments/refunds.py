@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.payments import gateway
+from marketplace.payments.asking import key_is_forgotten
 from marketplace.payments.errors import (
     NothingToRefundError,
     RefundRefusedError,
@@ -23,8 +22,6 @@ from marketplace.payments.types import RefundSnapshot
 
 __all__ = ["Share", "intend_refund", "refund_payment", "resume_refund"]
 
-# Stripe forgets an idempotency key after a day: then it is looked up before it is asked again.
-REMEMBERED = dt.timedelta(hours=20)
 _State = Refund.State
 _COUNTED = [_State.REQUESTED, _State.PENDING, _State.SUCCEEDED]
 
@@ -76,7 +73,7 @@ def resume_refund(refund_id: uuid.UUID) -> Refund:
         return refund
     payment = refund.payment
     assert payment.payment_intent_id is not None, "a payment that succeeded has an intent"
-    if timezone.now() - refund.created_at > REMEMBERED:
+    if key_is_forgotten(refund.created_at):
         for made in gateway.list_refunds(payment.payment_intent_id):
             if made.ours == str(refund.pk):
                 return _recorded(payment, made)

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from marketplace.core.money import Money
 from marketplace.payments import gateway_connect as gateway
+from marketplace.payments.asking import key_is_forgotten
 from marketplace.payments.connect_models import ConnectedAccount, Transfer, TransferReversal
-from marketplace.payments.connect_types import DestinationSnapshot
+from marketplace.payments.connect_types import DestinationSnapshot, MovementSnapshot
 from marketplace.payments.errors import PaymentsUnavailableError, TransferRefusedError
 
 __all__ = [
@@ -132,7 +133,7 @@ def carry_out_transfers(order_id: uuid.UUID) -> None:
 def _send(transfer: Transfer) -> None:
     mine = Transfer.objects.filter(pk=transfer.pk, state=_State.REQUESTED)
     try:
-        made = gateway.create_transfer(
+        made = _made(transfer) or gateway.create_transfer(
             transfer_id=transfer.pk,
             account_id=transfer.account_id,
             amount=Money(transfer.amount_minor, transfer.currency),
@@ -149,7 +150,7 @@ def _send(transfer: Transfer) -> None:
 def _take_back(reversal: TransferReversal) -> None:
     mine = TransferReversal.objects.filter(pk=reversal.pk, state=_State.REQUESTED)
     try:
-        made = gateway.create_reversal(
+        made = _reversed(reversal) or gateway.create_reversal(
             reversal_id=reversal.pk,
             transfer=reversal.transfer.stripe_id,
             amount_minor=reversal.amount_minor,
@@ -160,6 +161,18 @@ def _take_back(reversal: TransferReversal) -> None:
         mine.update(state=_State.FAILED, failure=str(error)[:300])
     else:
         mine.update(state=_State.SUCCEEDED, stripe_id=made.id, transaction_id=made.transaction_id)
+
+
+def _made(transfer: Transfer) -> MovementSnapshot | None:
+    if not key_is_forgotten(transfer.created_at):
+        return None
+    return gateway.find_transfer(transfer_id=transfer.pk, group=str(transfer.bill_id))
+
+
+def _reversed(reversal: TransferReversal) -> MovementSnapshot | None:
+    if not key_is_forgotten(reversal.created_at):
+        return None
+    return gateway.find_reversal(reversal_id=reversal.pk, transfer=reversal.transfer.stripe_id)
 
 
 def destination_of_charge(charge_id: str) -> DestinationSnapshot | None:

@@ -20,6 +20,8 @@ from marketplace.sandbox.stripe_emulator.world import World
 
 __all__ = ["ApiRequest", "ApiResponse", "answer"]
 
+KEYS_KEPT = 24 * 3600  # seconds; Stripe forgets an idempotency key after that
+
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
@@ -97,7 +99,7 @@ def _serve(world: World, request: ApiRequest, key: str | None) -> tuple[int, str
     if key and world.account:
         key = f"{world.account}:{key}"  # each account has its own keys
     digest = hashlib.sha256(request.body.encode()).hexdigest()
-    if key and (kept := world.store.answer(key)):
+    if key and (kept := world.store.answer(key, since=world.now() - KEYS_KEPT)):
         if (kept.path, kept.digest) != (request.path, digest):
             raise ApiError(
                 "Keys for idempotent requests can only be used with the same parameters they were"
@@ -116,13 +118,16 @@ def _serve(world: World, request: ApiRequest, key: str | None) -> tuple[int, str
                 result = {**result, "url": request.path}
             body = json.dumps(expand(world, result, paths))
             if key:
-                world.store.keep_answer(key, Answer(request.path, digest, 200, body))
+                world.store.keep_answer(
+                    key, Answer(request.path, digest, 200, body), at=world.now()
+                )
     except ValidationError:
         raise
     except ApiError as error:
         if key:
             kept_error = json.dumps({"error": error.error})
-            world.store.keep_answer(key, Answer(request.path, digest, error.status, kept_error))
+            kept = Answer(request.path, digest, error.status, kept_error)
+            world.store.keep_answer(key, kept, at=world.now())
         raise
     return 200, body, False
 

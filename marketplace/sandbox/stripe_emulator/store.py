@@ -17,9 +17,9 @@ CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
     body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
-CREATE TABLE IF NOT EXISTS answer (
+CREATE TABLE IF NOT EXISTS kept_answer (
     key TEXT PRIMARY KEY, path TEXT NOT NULL, digest TEXT NOT NULL, status INTEGER NOT NULL,
-    body TEXT NOT NULL);
+    body TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS delivery (
     id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, endpoint TEXT NOT NULL,
     state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL,
@@ -107,16 +107,17 @@ class Store:
 
     # answers kept for idempotency keys
 
-    def answer(self, key: str) -> Answer | None:
+    def answer(self, key: str, *, since: float) -> Answer | None:
         row = self._db.execute(
-            "SELECT path, digest, status, body FROM answer WHERE key = ?", (key,)
+            "SELECT path, digest, status, body FROM kept_answer WHERE key = ? AND at >= ?",
+            (key, since),
         ).fetchone()
         return None if row is None else Answer(*row)
 
-    def keep_answer(self, key: str, answer: Answer) -> None:
+    def keep_answer(self, key: str, answer: Answer, *, at: float) -> None:
         self._db.execute(
-            "INSERT INTO answer VALUES (?, ?, ?, ?, ?)",
-            (key, answer.path, answer.digest, answer.status, answer.body),
+            "INSERT OR REPLACE INTO kept_answer VALUES (?, ?, ?, ?, ?, ?)",
+            (key, answer.path, answer.digest, answer.status, answer.body, at),
         )
 
     # deliveries

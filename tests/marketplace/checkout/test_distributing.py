@@ -172,6 +172,30 @@ def test_a_transfer_whose_answer_is_lost_is_made_once(stripe: Emulator, when: st
     assert Transfer.objects.filter(order_id=order.pk).count() == 1
 
 
+def test_transfers_are_looked_for_once_stripe_has_forgotten_the_keys(stripe: Emulator) -> None:
+    one, other = make_seller(), make_seller("다른 가게")
+    account, _other = connected(stripe, one), connected(stripe, other)
+    stripe.hook("fail_next", count=3, when="after", path="/v1/transfers", verb="POST")
+    bill = paid(stripe, make_person(), sell(one), sell(other, title="The film"))
+    order = bill.orders.get(listing__seller=one)
+    services.reconcile(now=timezone.now())
+    stripe.hook("fail_next", count=3, when="after", path="/v1/transfers", verb="POST")
+    services.refund_order(order_id=order.pk, by=one, reason="", now=timezone.now())
+    long_ago = timezone.now() - dt.timedelta(days=2)
+    Transfer.objects.update(created_at=long_ago)
+    TransferReversal.objects.update(created_at=long_ago)
+    stripe.hook("clock", advance=25 * 3600)
+
+    services.reconcile(now=timezone.now())
+
+    assert at_stripe(stripe, account) == 0
+    sent = stripe.sdk.v1.transfers.list({"transfer_group": str(bill.pk)}).data
+    assert len(sent) == 2
+    assert [t.amount_reversed for t in sent if t.destination == account.account_id] == [
+        share(order)
+    ]
+
+
 def test_a_refused_account_does_not_keep_a_buyer_from_paying(stripe: Emulator) -> None:
     seller = make_seller()
     account = connected(stripe, seller)

@@ -165,6 +165,24 @@ def test_a_payout_whose_answer_is_lost_is_made_once(stripe: Emulator, when: str)
     assert owed(seller) == (0, 0)
 
 
+def test_a_payout_is_looked_for_once_stripe_has_forgotten_the_key(stripe: Emulator) -> None:
+    seller = make_seller()
+    account = connected(stripe, seller)
+    order = bought(stripe, make_person(), sell(seller))
+    left = bought(stripe, make_person("eve"), sell(seller))
+    stripe.hook("fail_next", count=3, when="after", path="/v1/payouts", verb="POST")
+    services.run_payouts(now=timezone.now(), as_if=in_a_year())
+    Payout.objects.update(created_at=timezone.now() - dt.timedelta(days=2))
+    stripe.hook("clock", advance=25 * 3600)
+
+    services.run_payouts(now=timezone.now(), as_if=in_a_year())
+
+    payout = Payout.objects.get()
+    assert (payout.state, payout.amount_minor) == ("paid", share(order) + share(left))
+    listed = stripe.sdk.v1.payouts.list(options={"stripe_account": account.account_id or ""}).data
+    assert [one.amount for one in listed] == [payout.amount_minor]
+
+
 def test_a_country_that_stripe_does_not_pay_goes_into_a_batch(
     stripe: Emulator, tmp_path: Path
 ) -> None:
