@@ -15,8 +15,9 @@ from django.db import transaction
 from marketplace.catalog import services as catalog
 from marketplace.catalog.errors import SoldOutError
 from marketplace.checkout import booking, crediting, discounting, periods
-from marketplace.checkout.mails import mail_receipt, mail_refund, mail_restored
+from marketplace.checkout.mails import mail_receipt, mail_refund, mail_refund_part, mail_restored
 from marketplace.checkout.presents import give_present
+from marketplace.core.money import Money
 from marketplace.licensing import services as licensing
 from marketplace.licensing.types import Entitlement
 from marketplace.orders import queries as order_queries
@@ -98,7 +99,9 @@ def expire(bill: Bill, *, now: dt.datetime) -> None:
 
 def partly_refunded(order: Order, *, total_minor: int, now: dt.datetime) -> None:
     """So much went back by now, and less than all: the buyer keeps what they bought."""
-    orders.note_refunded(order_id=order.pk, total_minor=total_minor)
+    more = total_minor - order.refunded_minor
+    if orders.note_refunded(order_id=order.pk, total_minor=total_minor) and more > 0:
+        mail_refund_part(order, amount=Money(more, order.currency))
     # Named by the sum: a refund that came back makes it smaller, and that is a fact of its own.
     cause = f"refunded-in-part:{total_minor}"
     licensing.note(order_id=order.pk, kind="refunded_part", cause=cause, now=now)

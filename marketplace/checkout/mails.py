@@ -12,7 +12,13 @@ from marketplace.messaging import services as messaging
 from marketplace.orders.types import Order
 from marketplace.payments.types import SubscriptionInvoice
 
-__all__ = ["mail_payment_failed", "mail_receipt", "mail_refund", "mail_restored"]
+__all__ = [
+    "mail_payment_failed",
+    "mail_receipt",
+    "mail_refund",
+    "mail_refund_part",
+    "mail_restored",
+]
 
 
 def mail_receipt(order: Order) -> None:
@@ -23,6 +29,11 @@ def mail_receipt(order: Order) -> None:
 def mail_refund(order: Order, *, was_granted: bool) -> None:
     """The money went back; `was_granted` tells whether access ended with it."""
     _mail("refund", order, was_granted=was_granted)
+
+
+def mail_refund_part(order: Order, *, amount: Money) -> None:
+    """A part of the price went back, and access goes on."""
+    _mail("refund_part", order, amount=amount)
 
 
 def mail_restored(order: Order) -> None:

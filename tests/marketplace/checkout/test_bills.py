@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.core import mail
 from django.utils import timezone
 
 from marketplace.accounts.models import User
@@ -168,6 +169,22 @@ def test_a_part_goes_back_and_the_buyer_keeps_what_they_bought(stripe: Emulator)
     assert not owns(ada, listing.pk)
     assert sorted(r.amount_minor for r in Refund.objects.all()) == [3_000, 6_900]
     assert [e.kind for e in EntitlementEvent.objects.order_by("id")][-1] == "refunded"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_part_is_told_to_the_buyer_once(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing)
+    mail.outbox.clear()
+
+    refund(order, 3_000, key=uuid.uuid4())
+    refund(order, 2_000, key=uuid.uuid4())
+    services.settle_bill(bill_id=order.bill_id, now=timezone.now())
+    parts = [message.subject.partition(" ")[0] for message in mail.outbox]
+    refund(order)
+
+    assert parts == ["₩3,000", "₩2,000"]
+    assert [m.subject.partition(" ")[0] for m in mail.outbox] == [*parts, "Refund"]
 
 
 def test_the_page_gives_a_part_back_once(stripe: Emulator) -> None:
