@@ -20,7 +20,7 @@ run: setup
 
 test: setup lint
 	@scripts/system-packages.sh postgresql chromium fonts-noto-cjk nodejs dbus gnome-keyring
-	@$(BIN)/python -m tests.on_postgres -m race
+	@$(BIN)/python -m tests.on_postgres -m race -n 2
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: setup
