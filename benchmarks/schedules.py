@@ -128,7 +128,7 @@ def _schedules(count: int, done: Counter[str]) -> None:
         tills.pop(scene.till.base).close()
 
     run_state_machine_as_test(
-        machine_over(begin, done, close),
+        machine_over(begin, done, close=close),
         settings=settings(
             max_examples=count,
             stateful_step_count=STEPS,

@@ -18,9 +18,16 @@ _maybe = st.none() | st.integers(0, 9_999)
 
 
 def machine_over(  # noqa: C901 - a rule for each thing that can happen
-    scene_of: Callable[[Counter[str]], Scene], done: Counter[str], close: Callable[[Scene], None]
+    scene_of: Callable[[Counter[str]], Scene],
+    done: Counter[str],
+    *,
+    tidy_up: Callable[[Scene], None] = lambda scene: None,
+    close: Callable[[Scene], None] = lambda scene: None,
 ) -> type[RuleBasedStateMachine]:
-    """A machine whose every run has a scene of its own; `done` counts over all runs."""
+    """A machine whose every run has a scene of its own; `done` counts over all runs.
+
+    `tidy_up` follows a run that was right, `close` every run.
+    """
 
     class Schedule(RuleBasedStateMachine):
         @initialize(first=_number, second=st.none() | _number, card=_number, method=_number)
@@ -92,6 +99,7 @@ def machine_over(  # noqa: C901 - a rule for each thing that can happen
                 scene.calm_down()
                 found = deviations(scene)
                 assert not found, "; ".join(found)
+                tidy_up(scene)
             finally:
                 close(scene)
 

@@ -222,6 +222,17 @@ class Scene:
         for _ in range(3):
             services.reconcile(now=timezone.now(), since=self.began)
 
+    def tidy_up(self) -> None:
+        """End what is still open, so that no later schedule's sweep asks for it again."""
+        for number in range(len(self.bills())):
+            self.end_page(number)
+            self.money_moves(number, succeeds=False)
+        ours = self._intents()
+        for dispute in self.till.sdk.v1.disputes.list({"limit": 100}).data:
+            if dispute.payment_intent in ours and dispute.status == "needs_response":
+                self.till.hook(f"disputes/{dispute.id}/lose")
+        services.reconcile(now=timezone.now(), since=self.began)
+
     # what there is
 
     def bills(self) -> list[Bill]:

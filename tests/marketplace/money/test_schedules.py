@@ -33,7 +33,7 @@ def test_every_schedule_ends_where_the_money_is(stripe: Emulator, part: int) -> 
     till, done, count = HttpTill(stripe), Counter[str](), SCHEDULES[connection.vendor]
 
     schedule = machine_over(
-        lambda done: Scene(till, listings, done, rivals=True), done, lambda scene: None
+        lambda done: Scene(till, listings, done, rivals=True), done, tidy_up=Scene.tidy_up
     )
     run_state_machine_as_test(
         seed(part)(schedule),
