@@ -48,12 +48,13 @@ from django.utils import timezone
 from marketplace.sandbox.demo import make_user
 from marketplace.catalog import queries
 from marketplace.checkout import services as checkout
+from marketplace.checkout.types import Wish
 from marketplace.orders import queries as orders
 for buyer in ("ada@example.org", "bea@example.org"):
     for listing in queries.on_sale():
-        checkout.start_checkout(buyer=make_user(buyer), listing_id=listing.pk,
-                                site="http://shop", seen=orders.terms_of(listing).token,
-                                language="en", now=timezone.now())
+        checkout.start_checkout(buyer=make_user(buyer),
+                                wishes=[Wish(listing_id=listing.pk, seen=orders.terms_of(listing).token)],
+                                site="http://shop", language="en", now=timezone.now())
 """
 REFUND = """
 from django.utils import timezone

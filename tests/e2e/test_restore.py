@@ -41,11 +41,12 @@ from django.utils import timezone
 from marketplace.sandbox.demo import make_user
 from marketplace.catalog import queries
 from marketplace.checkout import services as checkout
+from marketplace.checkout.types import Wish
 from marketplace.orders import queries as orders
 [listing] = queries.on_sale()
-checkout.start_checkout(buyer=make_user("buyer@example.org"), listing_id=listing.pk,
-                        site="http://shop", seen=orders.terms_of(listing).token,
-                        language="en", now=timezone.now())
+checkout.start_checkout(buyer=make_user("buyer@example.org"),
+                        wishes=[Wish(listing_id=listing.pk, seen=orders.terms_of(listing).token)],
+                        site="http://shop", language="en", now=timezone.now())
 """
 APPROVE = """
 from django.utils import timezone

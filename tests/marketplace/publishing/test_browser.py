@@ -48,7 +48,7 @@ def page(tmp_path: Path, house: House) -> Iterator[Page]:
         page.goto(f"{house.url}/studio/new/")
         page.get_by_label("Title").fill("여름 바다")
         page.get_by_label("Category").select_option(index=1)
-        page.get_by_label("Price").fill("9,900")
+        page.locator("#id_price").fill("9,900")
         page.get_by_role("button", name="Save and add files").click()
         expect(page.get_by_role("heading", name="Files")).to_be_visible()
         yield page
