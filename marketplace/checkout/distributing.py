@@ -212,7 +212,9 @@ def resume_transfers(*, since: dt.datetime) -> int:
     Returns how many could not be done.
     """
     open_orders = set(payment_queries.orders_with_open_transfers())
-    recent = ledger_queries.sold_since(since)
+    # Who has no account at Stripe is paid by bank: nothing of theirs waits to be sent.
+    sellers = [account.user_id for account in payment_queries.connected_accounts()]
+    recent = ledger_queries.sold_since(since, sellers=sellers)
     sent = payment_queries.sent_of_orders(recent.keys())
     owing = {key for key, minor in recent.items() if max(minor, 0) != sent.get(key, 0)}
     return _distribute_orders([*open_orders, *(owing - open_orders)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 
 from django.db.models import Min, QuerySet, Sum
 
@@ -40,10 +41,11 @@ def owed_by_order(seller_id: uuid.UUID) -> dict[uuid.UUID, int]:
     return _by_order(_postings().filter(account__owner_id=seller_id))
 
 
-def sold_since(since: dt.datetime) -> dict[uuid.UUID, int]:
-    """What the orders that anything was booked of since then have left for their sellers."""
-    touched = _postings().filter(entry__at__gte=since).values("order_id")
-    return _by_order(_postings().filter(order_id__in=touched))
+def sold_since(since: dt.datetime, *, sellers: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """What those orders of `sellers` have left for them that anything was booked of since then."""
+    theirs = _postings().filter(account__owner_id__in=sellers)
+    touched = theirs.filter(entry__at__gte=since).values("order_id")
+    return _by_order(theirs.filter(order_id__in=touched))
 
 
 def first_sale(seller_id: uuid.UUID) -> dt.datetime | None:

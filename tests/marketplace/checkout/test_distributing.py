@@ -6,6 +6,8 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from marketplace.accounts.models import User
@@ -334,3 +336,21 @@ def _fill(stripe: Emulator) -> None:
         "line_items": [{"quantity": 1, "price_data": price}],
     }
     stripe.pay(str(stripe.sdk.v1.checkout.sessions.create(params).url))
+
+
+def test_a_sweep_asks_nothing_more_for_sales_of_who_is_paid_by_bank(stripe: Emulator) -> None:
+    listing, other = sell(), make_seller("다른 가게")
+    connected(stripe, other)
+
+    def queries_of_a_sweep() -> int:
+        services.reconcile(now=timezone.now())
+        with CaptureQueriesContext(connection) as captured:
+            services.reconcile(now=timezone.now())
+        return len(captured)
+
+    bought(stripe, make_person("ada"), listing)
+    few = queries_of_a_sweep()
+    for name in ("bob", "cy", "eve"):
+        bought(stripe, make_person(name), listing)
+
+    assert queries_of_a_sweep() == few
