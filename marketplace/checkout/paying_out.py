@@ -39,6 +39,7 @@ from marketplace.payments.types import (
 
 __all__ = [
     "PayoutRun",
+    "book_own_payouts",
     "earned",
     "follow_payout",
     "mark_batch_paid",
@@ -249,3 +250,14 @@ def return_payout(payout_id: uuid.UUID, *, why: str, now: dt.datetime) -> Payout
     )
     mail_payout_returned(payout)
     return payout
+
+
+def book_own_payouts(*, since: dt.datetime) -> None:
+    """Book what Stripe paid to the platform's own bank since then, and what came back of it.
+
+    Raises PaymentsUnavailableError.
+    """
+    for kind in ("payout", "payout_failure"):
+        for moved in payments.balance_transactions(kind=kind, since=since):
+            amount = Money(-moved.net.minor, moved.net.currency)
+            ledger.book_to_bank(amount=amount, external=moved.id, at=moved.at)

@@ -16,7 +16,7 @@ from marketplace.checkout.distributing import (
     account_changed,
     resume_transfers,
 )
-from marketplace.checkout.paying_out import payout_changed, resume_payouts
+from marketplace.checkout.paying_out import book_own_payouts, payout_changed, resume_payouts
 from marketplace.checkout.settling import settle_bill
 from marketplace.checkout.subscribing import settle_subscription, sweep_subscriptions
 from marketplace.checkout.types import Reconciled
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 # Stripe tries to deliver an event for three days; what was lost longer ago was found before.
 REMEMBERED = dt.timedelta(days=4)
+OWN_PAYOUTS = dt.timedelta(days=30)  # Stripe pays the platform daily, or less often
 ABANDONED = dt.timedelta(days=1)  # a bill that never got as far as a payment
 _Order = Order.State
 _Payment = Payment.State
@@ -83,6 +84,7 @@ def reconcile(*, now: dt.datetime, since: dt.datetime | None = None) -> Reconcil
         act = partial(settle_subscription, subscription_id=subscription_id, now=now)
         failures += not _done(act)
     failures += sweep_disputes(now=now)
+    failures += not _done(partial(book_own_payouts, since=now - OWN_PAYOUTS))
     failures += resume_transfers(since=now - ABANDONED) + resume_payouts(now=now)
     return Reconciled(bills=len(waiting), events=len(events), failures=failures)
 

@@ -172,11 +172,14 @@ def book_payout_returned(
     )
 
 
-def book_to_bank(*, payout: str, amount: Money, external: str, at: dt.datetime) -> Entry:
-    """Stripe paid the platform: its balance falls, and the bank account rises."""
+def book_to_bank(*, amount: Money, external: str, at: dt.datetime) -> Entry:
+    """Stripe paid the platform: its balance falls, and the bank account rises.
+
+    An `amount` below zero came back from the bank. `external` is the balance transaction.
+    """
     return post(
         kind=EntryKind.BANK,
-        source=f"bank:{payout}",
+        source=f"bank:{external}",
         at=at,
         external=external,
         lines=move(

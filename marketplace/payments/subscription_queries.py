@@ -17,7 +17,6 @@ __all__ = [
     "owed_invoice",
     "paid_until",
     "renewing",
-    "subscription_by_id",
     "subscription_of_order",
     "subscriptions_of_orders",
     "undelivered_invoices",
@@ -27,11 +26,6 @@ __all__ = [
 _State = Subscription.State
 _Invoice = SubscriptionInvoice.State
 RUNNING = (_State.ACTIVE, _State.PAST_DUE)
-
-
-def subscription_by_id(subscription_id: uuid.UUID) -> Subscription:
-    """For the shop's own work: no person's request may come here."""
-    return Subscription.objects.get(pk=subscription_id)
 
 
 def subscription_of_order(order_id: uuid.UUID) -> Subscription | None:

@@ -18,6 +18,7 @@ from marketplace.accounts.models import User
 from marketplace.checkout import services
 from marketplace.checkout.types import Wish
 from marketplace.core.money import Money
+from marketplace.ledger import queries as books
 from marketplace.ledger import services as ledger
 from marketplace.ledger.models import Account, Entry, Posting
 from marketplace.ledger.types import EntryKind, chart, move
@@ -219,3 +220,19 @@ def test_balances_are_shown_by_kind(stripe: Emulator) -> None:
         "stripe": "₩9,313",
         "stripe_clearing": "₩0",
     }
+
+
+def test_what_stripe_pays_to_the_shops_own_bank_is_booked_by_the_sweep(stripe: Emulator) -> None:
+    bought(stripe, make_person(), sell())
+    paid = stripe.sdk.v1.payouts.create({"amount": 5_000, "currency": "krw"})
+    failed = stripe.sdk.v1.payouts.create({"amount": 1_000, "currency": "krw"})
+    stripe.hook(f"settle/{failed.id}", succeeds=False)
+
+    named = differences()
+    for _ in range(2):
+        services.reconcile(now=timezone.now())
+
+    assert len([line for line in named if "Missing here" in line]) == 3
+    assert any(str(paid.id) in line for line in named)
+    assert verify().startswith("The ledger is whole")
+    assert books.balance(chart.bank("KRW")) == Money(5_000, "KRW")

@@ -95,7 +95,7 @@ def test_a_payout_that_was_never_sent_comes_back_from_the_way() -> None:
 def test_a_bank_batch_pays_from_the_bank() -> None:
     earn(900)
     amount = Money(900, "USD")
-    services.book_to_bank(payout="po_1", amount=amount, external="txn_1", at=NOW)
+    services.book_to_bank(amount=amount, external="txn_1", at=NOW)
     services.start_payout(payout="p", seller_id=MARY, amount=amount, at=NOW)
 
     services.book_payout_sent(payout="p", seller_id=MARY, amount=amount, at=NOW, by_bank=True)
