@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from marketplace.catalog.models import Category
 from tests.marketplace.catalog.making import make_details, make_seller, put_on_sale
+from tests.marketplace.looks import SMALL_PHONE, check
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-AXE = Path(settings.BASE_DIR) / "node_modules" / "axe-core" / "axe.min.js"
 LONG = "아주아주긴제목" * 20
-SMALL_PHONE = 320
 
 
 @pytest.fixture
@@ -56,13 +53,7 @@ def test_axe_finds_nothing_and_nothing_runs_over_the_edge(
 
     for address in addresses:
         page.goto(live_server.url + address)
-        # evaluate() is outside the page's content security policy; a script tag is not.
-        page.evaluate(AXE.read_text())
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-
-        assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == [], address
-        edge = page.evaluate("document.documentElement.scrollWidth")
-        assert edge <= width, address
+        check(page)
     page.close()
     assert [text for text in refused if "404" not in text] == []
 

@@ -16,7 +16,8 @@ from marketplace.checkout.carting import UserCart, wish_for
 from marketplace.licensing.queries import owns
 from marketplace.payments.models import Payment
 from tests.marketplace.checkout.shopping import reprice
-from tests.marketplace.checkout.test_looks import SMALL_PHONE, check, fill_in, open_as
+from tests.marketplace.checkout.test_looks import fill_in
+from tests.marketplace.looks import SMALL_PHONE, check, follow, open_as
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import buy, make_person, make_seller, sell
 
@@ -79,7 +80,7 @@ def test_a_present_from_the_button_to_the_library(
     page = open_as(chromium, shop, ada, width, color_scheme=scheme)
 
     page.goto(f"{shop}/l/{listing.pk}/")
-    page.get_by_role("link", name="Buy as a gift").click()
+    follow(page.get_by_role("link", name="Buy as a gift"))
     check(page)
     page.get_by_label("E-mail address of whoever gets it").fill("Long.Address@Example.org")
     page.get_by_label("A few words").fill("잘 지내?")
@@ -87,7 +88,7 @@ def test_a_present_from_the_button_to_the_library(
     fill_in(page, "4242 4242 4242 4242")
     expect(page.get_by_role("heading", name="Your present is on its way.")).to_be_visible()
     check(page)
-    page.get_by_role("link", name="See whether it has arrived").click()
+    follow(page.get_by_role("link", name="See whether it has arrived"))
     check(page)
 
     body = next(str(m.body) for m in mail.outbox if m.to == ["long.address@example.org"])

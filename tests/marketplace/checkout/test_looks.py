@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from playwright.sync_api import Browser, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from marketplace.accounts.models import User
 from marketplace.orders.models import Order
-from tests.marketplace.checkout.shopping import client_of
+from tests.marketplace.looks import SMALL_PHONE, check, follow, open_as
 from tests.marketplace.stripe_fixtures import DECLINED, Emulator
 from tests.marketplace.trade import make_person, sell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-AXE = Path(django_settings.BASE_DIR) / "node_modules" / "axe-core" / "axe.min.js"
-SMALL_PHONE = 320
 
 
 @pytest.fixture
@@ -29,25 +24,6 @@ def shop(stripe: Emulator, live_server: LiveServer, settings: Settings) -> str:
     directives = {**policy["DIRECTIVES"], "form-action": ["'self'", stripe.base]}
     settings.CONTENT_SECURITY_POLICY = {**policy, "DIRECTIVES": directives}
     return str(live_server.url)
-
-
-def open_as(chromium: Browser, shop: str, user: User, width: int, **options: Any) -> Page:
-    """A page of a browser in which `user` is logged in."""
-    context = chromium.new_context(viewport={"width": width, "height": 800}, **options)
-    session = client_of(user).cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": session, "url": shop}])
-    return context.new_page()
-
-
-def check(page: Page) -> None:
-    """Nothing runs over the edge, and axe finds nothing."""
-    # evaluate() is outside the page's content security policy; a script tag is not.
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    violations = [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]]
-    assert violations == [], page.url
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, page.url
 
 
 def fill_in(page: Page, card: str) -> None:
@@ -80,7 +56,7 @@ def test_a_buyer_and_a_seller_in_their_browsers(
     seller = open_as(chromium, shop, listing.seller, width, color_scheme=scheme)
     seller.goto(f"{shop}/studio/sales/")
     check(seller)
-    seller.get_by_role("link", name="Refund…").click()
+    follow(seller.get_by_role("link", name="Refund…"))
     check(seller)
     seller.get_by_role("button", name="Refund", exact=True).click()
     expect(seller.get_by_text("went back, and the buyer's access has ended")).to_be_visible()

@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from marketplace.core.money import Money
 from marketplace.ledger import services as ledger
-from tests.marketplace.checkout.test_looks import SMALL_PHONE, check, open_as
+from tests.marketplace.looks import SMALL_PHONE, check, follow, open_as
 from tests.marketplace.trade import make_person, make_seller, sell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -26,7 +26,7 @@ def test_a_code_from_the_studio_to_the_sum_and_credit_beside_it(
     hers = open_as(chromium, shop, seller, width, color_scheme=scheme)
     hers.goto(f"{shop}/studio/codes/")
     check(hers)
-    hers.get_by_role("link", name="Make your first code").click()
+    follow(hers.get_by_role("link", name="Make your first code"))
     check(hers)
     expect(hers.get_by_label("Amount", exact=True)).to_be_hidden()
     hers.get_by_label("A fixed amount").check()

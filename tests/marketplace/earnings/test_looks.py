@@ -13,8 +13,8 @@ from pytest_django.live_server_helper import LiveServer
 from marketplace.core.money import Money
 from marketplace.ledger import services as ledger
 from marketplace.ledger.types import EntryKind, chart, move
-from tests.marketplace.checkout.test_looks import SMALL_PHONE, check, open_as
 from tests.marketplace.earnings.test_pages import book_sale
+from tests.marketplace.looks import SMALL_PHONE, check, follow, open_as
 from tests.marketplace.orders.ordering import open_order
 from tests.marketplace.trade import make_person, make_seller, sell
 
@@ -43,7 +43,7 @@ def test_a_seller_looks_at_balance_and_statement(
     check(page)
     expect(page.get_by_text("On its way to your bank besides: ₩3,000")).to_be_visible()
     expect(page.locator("rect")).to_have_count(4)
-    page.get_by_role("link", name="Whole statement").click()
+    follow(page.get_by_role("link", name="Whole statement"))
     check(page)
     rows = page.get_by_role("row")
     expect(rows).to_have_count(6)

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.marketplace.checkout.test_looks import SMALL_PHONE, check, open_as
 from tests.marketplace.handovers.handing import Person, fetch, let_go, own, person
+from tests.marketplace.looks import SMALL_PHONE, check, follow, open_as
 from tests.marketplace.trade import sell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -30,7 +30,7 @@ def test_a_loan_from_the_library_to_the_return(
     what, desk = own(ada, sell(title="아주긴제목" * 12)), ada.device("아주 긴 이름의 기기" * 4)
     fetch(desk, what.package_id)
     hers = _open(chromium, shop, ada, width, scheme)
-    hers.get_by_role("link", name="Lend it or pass it on").click()
+    follow(hers.get_by_role("link", name="Lend it or pass it on"))
     check(hers)
     # By keyboard alone: the ways, the address, the days, the button.
     hers.get_by_role("radio", name="Lend it, for some days").press("Space")
@@ -43,9 +43,9 @@ def test_a_loan_from_the_library_to_the_return(
     check(hers)
 
     theirs = _open(chromium, shop, eve, width, scheme)
-    theirs.get_by_role("link", name="1 thing is offered to you").click()
+    follow(theirs.get_by_role("link", name="1 thing is offered to you"))
     check(theirs)
-    theirs.get_by_role("main").get_by_role("link", name="아주긴제목").click()
+    follow(theirs.get_by_role("main").get_by_role("link", name="아주긴제목"))
     check(theirs)
     theirs.get_by_role("button", name="Accept").click()
     expect(theirs.get_by_text("You have accepted.")).to_be_visible()

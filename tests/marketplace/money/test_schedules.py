@@ -21,7 +21,7 @@ from tests.marketplace.trade import make_seller, sell
 # Under the marker the same schedules are run against PostgreSQL.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
-SCHEDULES = {"postgresql": 25, "sqlite": 10}  # in each part
+SCHEDULES = {"postgresql": 100, "sqlite": 10}  # in each part
 STEPS = 14
 
 

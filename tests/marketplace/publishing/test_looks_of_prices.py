@@ -16,7 +16,7 @@ from marketplace.catalog import services as catalog
 from marketplace.catalog.models import Bundle, Listing, SalePeriod
 from marketplace.catalog.types import BundleDetails
 from marketplace.core.money import Money
-from tests.marketplace.checkout.test_looks import SMALL_PHONE, check, open_as
+from tests.marketplace.looks import SMALL_PHONE, check, follow, open_as
 from tests.marketplace.trade import buy, make_person, make_seller, sell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -130,7 +130,7 @@ def test_a_seller_makes_a_bundle_and_a_buyer_reads_it(
     check(page)
     _keep(page, f"bundle-form-{width}")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("button", name="Put on sale").click()
+    follow(page.get_by_role("button", name="Put on sale"))
     check(page)
     _keep(page, f"bundles-{width}")
     page.context.close()

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from marketplace.catalog.models import Listing
 from marketplace.catalog.types import SaleTerms
 from marketplace.licensing.models import Entitlement
-from tests.marketplace.checkout.test_looks import SMALL_PHONE, check, open_as
+from tests.marketplace.looks import SMALL_PHONE, check, open_as
 from tests.marketplace.trade import buy, make_person, sell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
