@@ -16,6 +16,7 @@ import libtorrent as lt
 
 __all__ = [
     "ALERT_MASK",
+    "ONLY_IF_MODIFIED",
     "AlertsDropped",
     "CacheFlushed",
     "Checked",
@@ -43,6 +44,10 @@ ALERT_MASK = int(
     | lt.alert_category.storage
     | lt.alert_category.tracker
 )
+
+
+# A flag of `save_resume_data`.
+ONLY_IF_MODIFIED: Any = lt.save_resume_flags_t.only_if_modified
 
 
 class TorrentState(StrEnum):

@@ -10,9 +10,7 @@ was, the files are hashed again, and everything that is there is found.
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +19,7 @@ import libtorrent as lt
 
 from seeder import alerts
 from seeder.alerts import TorrentState
+from seeder.desk import Desk
 from seeder.errors import (
     ListenError,
     SessionClosedError,
@@ -31,7 +30,7 @@ from seeder.errors import (
     UnknownTorrentError,
 )
 from seeder.pump import AlertPump
-from seeder.resume import ResumeFolder, file_times
+from seeder.resume import ResumeFolder
 from seeder.session_settings import SessionSettings
 from seeder.torrents import TorrentInfo, read_metainfo
 from seeder.tracked import TorrentSnapshot, TrackedTorrent
@@ -45,8 +44,6 @@ __all__ = [
     "TorrentSnapshot",
     "TorrentState",
 ]
-
-_log = logging.getLogger("seeder.session")
 
 _LISTEN_SECONDS = 5.0
 _REMOVE_SECONDS = 5.0
@@ -65,22 +62,16 @@ class Session:
         self, listen: str, state_folder: Path, *, settings: SessionSettings | None = None
     ) -> None:
         self._settings = settings or SessionSettings()
-        self._changed = threading.Condition(threading.RLock())
-        self._torrents: dict[str, TrackedTorrent] = {}
-        self._removed: set[alerts.Removed] = set()
-        self._listening: list[alerts.Listening] = []
-        self._listen_failures: list[alerts.ListenFailed] = []
-        self._closing = False
-        self._save_failures = 0
-        self._resume = ResumeFolder(state_folder)
+        self._desk = Desk(ResumeFolder(state_folder))
+        self._changed, self._torrents = self._desk.changed, self._desk.torrents
         # The stubs describe libtorrent 2.0, so the session is untyped here.
         self._lt: Any = lt.session(self._settings.for_libtorrent(listen))  # type: ignore[arg-type]  # as said
         self._lt.set_peer_class_filter(_every_peer_counts())
         self._pump = AlertPump(
             self._lt,
-            handle=self._handle_all,
-            save=self._save_what_changed,
-            ended=self._pump_ended,
+            handle=self._desk.handle_all,
+            save=self._desk.save_what_changed,
+            ended=self._desk.pump_ended,
             status_seconds=self._settings.status_seconds,
             save_seconds=self._settings.save_seconds,
         )
@@ -100,7 +91,7 @@ class Session:
     @property
     def port(self) -> int:
         """The TCP port that peers dial."""
-        return self._listening[0].port
+        return self._desk.listening[0].port
 
     def add(
         self,
@@ -144,12 +135,14 @@ class Session:
             torrent = self._torrent(info_hash)
             del self._torrents[info_hash]
             # The pump saves no torrent that it does not know, so nothing is written again.
-            self._resume.forget(info_hash)
+            self._desk.resume.forget(info_hash)
             option = lt.options_t.delete_files if delete_files else 0
             self._lt.remove_torrent(torrent.handle, option)
             gone = alerts.Removed(info_hash, deleted=delete_files)
-            self._wait(lambda: gone in self._removed, _REMOVE_SECONDS, "the removal of a torrent")
-            self._removed.discard(gone)
+            self._wait(
+                lambda: gone in self._desk.removed, _REMOVE_SECONDS, "the removal of a torrent"
+            )
+            self._desk.removed.discard(gone)
 
     def pause(self, info_hash: str) -> None:
         """Stop a torrent; its resume data is saved."""
@@ -212,16 +205,16 @@ class Session:
     def close(self) -> None:
         """Save everything and stop, within five seconds; a second call does nothing."""
         with self._changed:
-            if self._closing:
+            if self._desk.closing:
                 return
-            self._closing = True
+            self._desk.closing = True
             if self._pump.alive:
                 self._lt.pause()
                 for torrent in self._torrents.values():
                     torrent.ask_to_save(torrent.handle.flush_cache)
-                everything_saved = self._changed.wait_for(self._settled, _SAVE_SECONDS)
-                if everything_saved and not self._save_failures:
-                    self._resume.mark_clean()
+                everything_saved = self._changed.wait_for(self._desk.settled, _SAVE_SECONDS)
+                if everything_saved and not self._desk.save_failures:
+                    self._desk.resume.mark_clean()
             self._changed.notify_all()
         self._pump.stop()
         self._torrents.clear()
@@ -242,7 +235,7 @@ class Session:
             parameters.flags |= flags.paused
         if torrent.seed_mode:
             parameters.flags |= flags.seed_mode
-        remembered = self._resume.load(torrent.info.info_hash, torrent.paths)
+        remembered = self._desk.resume.load(torrent.info.info_hash, torrent.paths)
         if remembered is None:
             return parameters
         with contextlib.suppress(RuntimeError):  # data of another libtorrent: hash instead
@@ -271,15 +264,12 @@ class Session:
             ) from None
 
     def _require_open(self) -> None:
-        if self._closing:
+        if self._desk.closing:
             raise SessionClosedError("The session is closed; start the seeder again.")
-
-    def _settled(self) -> bool:
-        return all(torrent.settled for torrent in self._torrents.values())
 
     def _wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         def over() -> bool:
-            return condition() or self._closing or not self._pump.alive
+            return condition() or self._desk.closing or not self._pump.alive
 
         if not self._changed.wait_for(over, timeout):
             raise SwarmTimeoutError(f"Waiting for {what} took longer than {timeout:g} s.")
@@ -290,104 +280,19 @@ class Session:
     def _wait_until_listening(self, listen: str) -> None:
         with self._changed:
             self._changed.wait_for(
-                lambda: bool(self._listening or self._listen_failures), _LISTEN_SECONDS
+                lambda: bool(self._desk.listening or self._desk.listen_failures), _LISTEN_SECONDS
             )
-            if not self._listening:
+            if not self._desk.listening:
                 # Another interface of the list may still succeed.
-                self._changed.wait_for(lambda: bool(self._listening), 0.5)
-            if self._listening:
+                self._changed.wait_for(lambda: bool(self._desk.listening), 0.5)
+            if self._desk.listening:
                 return
-            reasons = {failure.message for failure in self._listen_failures}
+            reasons = {failure.message for failure in self._desk.listen_failures}
         self.close()
         raise ListenError(
             f"Cannot listen on {listen} ({'; '.join(sorted(reasons)) or 'no answer'}). "
             "Stop the program that uses the port, or choose another port."
         )
-
-    # What the pump thread reports.
-
-    def _handle_all(self, events: Sequence[alerts.Event]) -> None:
-        with self._changed:
-            for event in events:
-                self._handle(event)
-            self._changed.notify_all()
-
-    def _pump_ended(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def _save_what_changed(self) -> None:
-        with self._changed:
-            for torrent in self._torrents.values():
-                if not self._closing and torrent.status is not None and torrent.status.unsaved:
-                    torrent.ask_to_save(torrent.handle.flush_cache)
-
-    def _handle(self, event: alerts.Event) -> None:
-        match event:
-            case alerts.StatusReport(statuses):
-                for status in statuses:
-                    if (torrent := self._torrents.get(status.info_hash)) is not None:
-                        torrent.status = status
-            case alerts.Listening():
-                self._listening.append(event)
-            case alerts.ListenFailed():
-                self._listen_failures.append(event)
-            case alerts.Removed():
-                self._removed.add(event)
-            case alerts.AlertsDropped():
-                _log.warning("libtorrent's alert queue ran over; the next report repairs the view")
-            case _:
-                # What comes late for a torrent that was removed has no one to hear it.
-                torrent = self._torrents.get(event.info_hash)
-                if torrent is not None:
-                    self._handle_torrent(event, torrent)
-
-    def _handle_torrent(self, event: alerts.TorrentEvent, torrent: TrackedTorrent) -> None:
-        flush = torrent.handle.flush_cache
-        match event:
-            case alerts.Checked():
-                torrent.pieces_known = not torrent.seed_mode
-            case alerts.Finished():
-                torrent.finished(flush)
-            case alerts.Paused():
-                torrent.ask_to_save(flush)
-            case alerts.CacheFlushed():
-                if torrent.flushed():
-                    modified = lt.save_resume_flags_t.only_if_modified if torrent.saved else 0
-                    torrent.handle.save_resume_data(modified)
-            case alerts.ResumeReady(payload=payload):
-                torrent.save_ended(flush, saved=self._write_resume(torrent, payload))
-            case alerts.ResumeFailed(unchanged=unchanged):
-                self._save_failures += not unchanged
-                torrent.save_ended(flush, saved=False)
-            case _:
-                self._note(event, torrent)
-
-    def _note(
-        self,
-        event: alerts.FileFault | alerts.TrackerFailed | alerts.TrackerAnswered,
-        torrent: TrackedTorrent,
-    ) -> None:
-        match event:
-            case alerts.FileFault(message=message):
-                if torrent.fault != message:  # a full disk says it some 140 times
-                    _log.warning("%s: %s", torrent.info.name, message)
-                torrent.fault = message
-            case alerts.TrackerFailed(message=message):
-                torrent.tracker_error = message
-            case alerts.TrackerAnswered():
-                torrent.tracker_error = ""
-
-    def _write_resume(self, torrent: TrackedTorrent, payload: bytes) -> bool:
-        times = file_times(torrent.paths) if torrent.pieces_known else None
-        try:
-            self._resume.save(torrent.info.info_hash, payload, times)
-        except OSError as error:
-            # Without it the next session hashes the files: slower, not wrong.
-            _log.warning("%s: resume data cannot be saved: %s", torrent.info.name, error)
-            self._save_failures += 1
-            return False
-        return True
 
 
 def _every_peer_counts() -> Any:
