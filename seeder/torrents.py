@@ -1,7 +1,11 @@
 """Torrents of sealed packages: BEP 52, v2 only, private, under opaque names.
 
-The *open* variant, for the time after the shop's end, is the same without the private flag
-and without tracker: it follows from the private one, so that all buyers get one info-hash.
+A torrent of a *closed swarm* also holds the certificate of the package's authority (libtorrent's
+"SSL torrents"): peers talk only to who has a certificate of it. It has no announce address,
+since an https tracker would have to chain to that authority, too; its peers come by the API.
+
+The *open* variant, for the time after the shop's end, is the same without the private flag,
+authority and tracker: it follows from either, so that all buyers get one info-hash.
 
 A torrent is built from the roots that sealing computed, so nothing is hashed
 twice. Inside it stand the package id as folder name and "00000", "00001", … as
@@ -33,6 +37,7 @@ __all__ = [
     "open_metainfo",
     "read_metainfo",
     "with_announce",
+    "with_authority",
 ]
 
 BLOCK_SIZE = 16 * 1024  # a leaf of the BEP 52 tree
@@ -43,6 +48,8 @@ _NAME = re.compile(r"[0-9a-z][0-9a-z-]{0,127}", re.ASCII)
 _OUTER_KEYS = {b"announce", b"info", b"piece layers"}
 _OPEN_INFO_KEYS = {b"file tree", b"meta version", b"name", b"piece length"}
 _INFO_KEYS = {*_OPEN_INFO_KEYS, b"private"}
+_CLOSED_INFO_KEYS = {*_INFO_KEYS, b"ssl-cert"}
+_MAX_AUTHORITY = 4096  # bytes; one of ours has about 700
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,12 @@ class TorrentInfo:
     files: tuple[TorrentFile, ...]
     total: int
     announce: str | None
+    authority: str = ""  # PEM; "" in an open swarm
+
+    @property
+    def closed(self) -> bool:
+        """Whether only members with a certificate get in."""
+        return bool(self.authority)
 
 
 def file_name(index: int) -> str:
@@ -114,10 +127,24 @@ def build_metainfo(
 
 
 def with_announce(metainfo: bytes, url: str) -> bytes:
-    """Give the torrent with this announce address; the info part keeps its bytes."""
+    """Give the torrent of an open swarm with this announce address; its info keeps its bytes."""
     _check_announce(url)
-    items = {**raw_items(metainfo), b"announce": bencode(url.encode())}
-    return b"d%se" % b"".join(bencode(key) + items[key] for key in sorted(items))
+    return _joined({**raw_items(metainfo), b"announce": bencode(url.encode())})
+
+
+def with_authority(metainfo: bytes, authority: str | None) -> bytes:
+    """Give the torrent of the same files for a closed swarm under this authority (PEM), or,
+    without one, for an open swarm. Only its info-hash is another; no announce address is inside.
+    """
+    items = raw_items(metainfo)
+    items.pop(b"announce", None)
+    info = raw_items(items[b"info"])
+    info.pop(b"ssl-cert", None)
+    if authority is not None:
+        info[b"ssl-cert"] = bencode(authority.encode())
+    changed = _joined({**items, b"info": _joined(info)})
+    read_metainfo(changed)
+    return changed
 
 
 def open_metainfo(metainfo: bytes) -> bytes:
@@ -128,11 +155,10 @@ def open_metainfo(metainfo: bytes) -> bytes:
     read_metainfo(metainfo)
     items = raw_items(metainfo)
     info = raw_items(items[b"info"])
-    del info[b"private"]
-    kept = {b"info": b"d%se" % b"".join(bencode(key) + info[key] for key in sorted(info))}
+    kept = {b"info": _joined({key: info[key] for key in _OPEN_INFO_KEYS})}
     if b"piece layers" in items:
         kept[b"piece layers"] = items[b"piece layers"]
-    return b"d%se" % b"".join(bencode(key) + kept[key] for key in sorted(kept))
+    return _joined(kept)
 
 
 def info_hash(metainfo: bytes) -> str:
@@ -150,10 +176,11 @@ def read_metainfo(metainfo: bytes, *, private: bool = True) -> TorrentInfo:
         raise _bad("it has a field that Geobuk does not write")
     digest = _hash_info(items)
     info = _dictionary(bdecode(items[b"info"]))
-    if info.keys() != (_INFO_KEYS if private else _OPEN_INFO_KEYS):
+    allowed = [_INFO_KEYS, _CLOSED_INFO_KEYS] if private else [_OPEN_INFO_KEYS]
+    if info.keys() not in allowed:
         raise _bad("its description has other fields than Geobuk writes")
-    if not private and b"announce" in items:
-        raise _bad("an open torrent has no tracker")
+    if b"announce" in items and (not private or b"ssl-cert" in info):
+        raise _bad("one of its kind has no tracker")
     if info[b"meta version"] != 2 or (private and info[b"private"] != 1):
         raise _bad("it is not a private torrent of version 2")
     piece_length = _piece_length(info[b"piece length"])
@@ -166,6 +193,7 @@ def read_metainfo(metainfo: bytes, *, private: bool = True) -> TorrentInfo:
         files=files,
         total=sum(file.size for file in files),
         announce=_read_announce(items),
+        authority=_authority(info[b"ssl-cert"]) if b"ssl-cert" in info else "",
     )
 
 
@@ -191,6 +219,19 @@ def _package_name(value: Value) -> str:
     if not _NAME.fullmatch(text):
         raise _bad("its name is not an opaque package id")
     return text
+
+
+def _authority(value: Value) -> str:
+    if not isinstance(value, bytes) or not 0 < len(value) <= _MAX_AUTHORITY:
+        raise _bad("its authority is out of bounds")
+    text = value.decode("ascii", "replace")
+    if not text.startswith("-----BEGIN CERTIFICATE-----\n") or not text.isascii():
+        raise _bad("its authority is no certificate")
+    return text
+
+
+def _joined(items: dict[bytes, bytes]) -> bytes:
+    return b"d%se" % b"".join(bencode(key) + items[key] for key in sorted(items))
 
 
 def _piece_length(value: Value) -> int:

@@ -64,6 +64,10 @@ NAMES = {
         "HANDOVERS Surrender SurrenderRequest sign_surrender sign_surrender_request "
         "verify_surrender verify_surrender_request"
     ),
+    "swarm_authority": (
+        "AUTHORITY_LIFETIME MemberCertificate MemberKey create_authority issue_certificate "
+        "read_certificate"
+    ),
     "trust": "is_retired judge",
     "unlock": (
         "Activation ActivationSecret Grant OpenedUnlock Unlock UnlockGrant open_unlock "
