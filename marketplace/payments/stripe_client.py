@@ -8,30 +8,31 @@ import logging
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-import requests
 import stripe
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from marketplace.payments.errors import PaymentRefusedError, PaymentsUnavailableError
+from marketplace.payments.patience import BoundedSession, is_hurried
 
 __all__ = ["API_VERSION", "client", "our_errors"]
 
 logger = logging.getLogger(__name__)
 
 API_VERSION = "2026-10-28.endive"  # pinned: a new SDK must not change what we are told
-TIMEOUT = (5.0, 25.0)  # seconds to connect, and between two reads
-RETRIES = 2  # the SDK repeats with the same idempotency key
+# The SDK repeats with the same idempotency key: of a sweep, and where a person waits.
+RETRIES, HURRIED_RETRIES = 2, 1
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def client() -> stripe.StripeClient:
     """The SDK's client for this shop's key. Raises PaymentsUnavailableError without one."""
-    return _client_for(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE)
+    retries = HURRIED_RETRIES if is_hurried() else RETRIES
+    return _client_for(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, retries)
 
 
 @functools.lru_cache(maxsize=4)
-def _client_for(key: str, base: str) -> stripe.StripeClient:
+def _client_for(key: str, base: str, retries: int) -> stripe.StripeClient:
     if not key:
         raise PaymentsUnavailableError(
             _("This shop cannot take payments yet: its operator has not set a Stripe key.")
@@ -40,7 +41,7 @@ def _client_for(key: str, base: str) -> stripe.StripeClient:
         key,
         stripe_version=API_VERSION,
         base_addresses={"api": base, "files": base} if base else None,
-        max_network_retries=RETRIES,
+        max_network_retries=retries,
         http_client=_transport(base),
     )
 
@@ -49,10 +50,10 @@ def _transport(base: str) -> stripe.HTTPClient:
     made: Callable[[str], stripe.HTTPClient] | None = settings.STRIPE_TRANSPORT
     if made is not None:
         return made(base)
-    session = requests.Session()
+    session = BoundedSession()
     # A proxy of this machine's environment leads outside; the emulator is inside.
     session.trust_env = urlsplit(base).hostname not in _LOOPBACK
-    return stripe.RequestsClient(timeout=TIMEOUT, session=session)
+    return stripe.RequestsClient(session=session)  # which knows the timeouts
 
 
 @contextlib.contextmanager

@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "marketplace.core.middleware.DomainErrorMiddleware",
+    "marketplace.payments.patience.PatienceMiddleware",
 ]
 
 ROOT_URLCONF = "marketplace.config.urls"
@@ -267,6 +268,7 @@ if SUBSCRIPTION_GRACE.total_seconds() < 7200:
     # Stripe itself lets an hour pass between the end of a period and the charge of the next.
     raise ImproperlyConfigured("GEOBUK_SUBSCRIPTION_GRACE_HOURS is at least 2")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")  # empty: Stripe's own
+STRIPE_PATIENCE = 13.0  # seconds that somebody at a page waits for Stripe, in all
 # Else a function of the base that gives the SDK its HTTP client.
 STRIPE_TRANSPORT: Callable[[str], Any] | None = None
 
