@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 from marketplace.accounts.models import Device
-from marketplace.packaging.models import Package
+from marketplace.packaging.models import Deposit, Package
 
-__all__ = ["AnnounceToken", "DeviceDownload", "OriginState", "Torrent"]
+__all__ = [
+    "AnnounceToken",
+    "DeviceDownload",
+    "OriginSeat",
+    "OriginState",
+    "SwarmAuthority",
+    "SwarmLabel",
+    "SwarmMember",
+    "Torrent",
+]
 
 
 class Torrent(models.Model):
@@ -14,6 +25,9 @@ class Torrent(models.Model):
     package = models.OneToOneField(Package, on_delete=models.CASCADE, related_name="torrent")
     info_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256, hexadecimal.")
     metainfo = models.BinaryField(help_text="Bencoded, without announce URL.")
+    closed = models.BooleanField(
+        default=False, help_text="Only devices with a certificate get in; no tracker."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -85,3 +99,76 @@ class OriginState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state}: {self.package_id[:12]}"
+
+
+class SwarmAuthority(Deposit):
+    """The authority of one package's closed swarm: its certificate, and its key in custody."""
+
+    package = models.OneToOneField(Package, on_delete=models.CASCADE, related_name="authority")
+    certificate = models.TextField(help_text="X.509, PEM.")
+    created_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[SwarmAuthority]] = models.Manager()
+
+    def __str__(self) -> str:
+        return f"authority of {self.package_id[:12]}"
+
+    @property
+    def custody_context(self) -> str:
+        return f"swarm authority {self.package_id}"
+
+
+class SwarmLabel(models.Model):
+    """What peers call a device (or the origin, where there is none) while its program runs once.
+
+    It is a name, not a secret: any member can repeat it, and its certificate alone lets in.
+    """
+
+    label = models.CharField(primary_key=True, max_length=20)
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, null=True, blank=True, related_name="labels"
+    )
+    address = models.GenericIPAddressField(
+        null=True, blank=True, help_text="Where it last announced from."
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class SwarmMember(models.Model):
+    """That a device has had a certificate for a package's closed swarm, and until when."""
+
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="members")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["package", "device"], name="distribution_one_member_per_device"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_id} in {self.package_id[:12]}"
+
+
+class OriginSeat(models.Model):
+    """Where the origin is reached in closed swarms, as long as it says so."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    label = models.ForeignKey(SwarmLabel, on_delete=models.CASCADE)
+    host = models.GenericIPAddressField()
+    port = models.PositiveIntegerField(help_text="For TLS.")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="distribution_one_origin", condition=models.Q(id=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"origin at {self.host}"
