@@ -26,6 +26,7 @@ __all__ = [
     "ListenFailed",
     "Listening",
     "Paused",
+    "PeerSnapshot",
     "Removed",
     "ResumeFailed",
     "ResumeReady",
@@ -35,6 +36,7 @@ __all__ = [
     "TorrentStatus",
     "TrackerAnswered",
     "TrackerFailed",
+    "ask_peers",
     "copy_alert",
 ]
 
@@ -177,6 +179,21 @@ class TrackerAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerSnapshot:
+    """One connection of one torrent. Payload bytes of this connection and, where the same
+    address and port was dialled before in this session, of the earlier ones."""
+
+    info_hash: str
+    host: str
+    port: int  # where it listens if we dialled it, else where it called from
+    label: str  # its peer id, where that is 20 letters and digits and known already; else ""
+    downloaded: int
+    uploaded: int
+    outgoing: bool  # we dialled
+    seed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AlertsDropped:
     """The queue ran over; something of the above was lost."""
 
@@ -208,6 +225,19 @@ def copy_alert(alert: Any) -> Event | None:
     """
     copy = _COPIERS.get(type(alert))
     return copy(alert) if copy is not None else None
+
+
+def ask_peers(info_hash: str, handle: Any) -> tuple[PeerSnapshot, ...]:
+    """Ask a torrent for its connections; nothing where it has left the session meanwhile.
+
+    A question to the session's thread and back, which frees the interpreter while it waits:
+    `peer_info_alert` would need none, but its list cannot be read from Python (2.1.1).
+    """
+    try:
+        peers = handle.get_peer_info()
+    except RuntimeError:  # removed
+        return ()
+    return tuple(_peer(info_hash, peer) for peer in peers)
 
 
 def _hash_of(alert: Any) -> str:
@@ -277,6 +307,21 @@ def _copy_file_error(alert: Any) -> Event:
 def _copy_tracker_error(alert: Any) -> Event:
     # `failure reason` of the tracker's answer, or else what the network said.
     return TrackerFailed(_hash_of(alert), alert.failure_reason() or alert.error.message())
+
+
+def _peer(info_hash: str, peer: Any) -> PeerSnapshot:
+    host, port = peer.ip
+    peer_id = peer.pid.to_bytes()
+    return PeerSnapshot(
+        info_hash=info_hash,
+        host=str(host),
+        port=int(port),
+        label=peer_id.decode() if peer_id.isalnum() and peer_id.isascii() else "",
+        downloaded=peer.total_download,
+        uploaded=peer.total_upload,
+        outgoing=bool(peer.flags & lt.peer_info.outgoing_connection),
+        seed=bool(peer.flags & lt.peer_info.seed),
+    )
 
 
 _COPIERS: dict[type, Callable[[Any], Event | None]] = {

@@ -18,7 +18,7 @@ from typing import Any, Self
 import libtorrent as lt
 
 from seeder import alerts
-from seeder.alerts import TorrentState
+from seeder.alerts import PeerSnapshot, TorrentState
 from seeder.desk import Desk
 from seeder.errors import (
     ListenError,
@@ -36,6 +36,7 @@ from seeder.torrents import TorrentInfo, read_metainfo
 from seeder.tracked import TorrentSnapshot, TrackedTorrent
 
 __all__ = [
+    "PeerSnapshot",
     "Session",
     "SessionError",
     "SessionSettings",
@@ -181,6 +182,22 @@ class Session:
         """Give every torrent as it was at the last report, in the order of adding."""
         with self._changed:
             return tuple(torrent.snapshot() for torrent in self._torrents.values())
+
+    def peers(self) -> tuple[PeerSnapshot, ...]:
+        """Ask who is connected now, in every torrent that has peers.
+
+        Takes a question to libtorrent's thread for each of those, and no lock meanwhile.
+        """
+        with self._changed:
+            self._require_open()
+            asked = {
+                name: torrent.handle
+                for name, torrent in self._torrents.items()
+                if torrent.status is not None and torrent.status.peers
+            }
+        return tuple(
+            peer for name, handle in asked.items() for peer in alerts.ask_peers(name, handle)
+        )
 
     def wait_for(
         self, predicate: Callable[[tuple[TorrentSnapshot, ...]], bool], *, timeout: float

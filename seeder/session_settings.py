@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+import string
 from dataclasses import dataclass
 from typing import Any
 
 from seeder.alerts import ALERT_MASK
+from seeder.errors import SessionError
 
-__all__ = ["SessionSettings"]
+__all__ = ["LABEL_LENGTH", "SessionSettings"]
+
+LABEL_LENGTH = 20  # of a peer id (BEP 3)
+_LETTERS = string.ascii_letters + string.digits
 
 # Where a DHT node that knows nobody asks first (BEP 5); any one that answers will do.
 _DHT = "dht.libtorrent.org:25401,router.bittorrent.com:6881,dht.transmissionbt.com:6881"
@@ -22,7 +28,8 @@ class SessionSettings:
     times slower; at home uTP keeps the uplink usable. `discovery` asks the router
     for an open port (UPnP, NAT-PMP). `outgoing` is the address to dial from. `open_swarms`
     finds peers of open torrents in the DHT and on the local network, where no shop is left
-    to name them; private ones stay out of both.
+    to name them; private ones stay out of both. `label` is the
+    peer id that other peers see, 20 letters and digits; "" takes a random one.
     """
 
     download_rate: int = 0
@@ -32,6 +39,7 @@ class SessionSettings:
     discovery: bool = False
     open_swarms: bool = False
     outgoing: str = ""
+    label: str = ""
     announce_floor: int = 30  # seconds: a shorter interval of a tracker is not followed
     save_seconds: float = 60.0
     status_seconds: float = 0.5
@@ -43,6 +51,7 @@ class SessionSettings:
             "listen_interfaces": listen,
             "outgoing_interfaces": self.outgoing,
             "user_agent": self.user_agent,
+            "peer_fingerprint": self._label().encode(),
             "alert_mask": ALERT_MASK,
             "alert_queue_size": 100_000,
             "download_rate_limit": self.download_rate,
@@ -59,6 +68,10 @@ class SessionSettings:
             "enable_outgoing_utp": not self.tcp_only,
             # Two buyers behind one router are two buyers.
             "allow_multiple_connections_per_ip": True,
+            # Else whoever copies a label throws its owner out.
+            "allow_multiple_connections_per_pid": True,
+            # Seeds stay connected: what a peer sent before it was cut could not be counted.
+            "close_redundant_connections": False,
             # A taken port is reported, not replaced by another that nobody expects.
             "listen_system_port_fallback": False,
             "max_retry_port_bind": 0,
@@ -80,3 +93,10 @@ class SessionSettings:
             "ssrf_mitigation": True,
             "validate_https_trackers": True,
         }
+
+    def _label(self) -> str:
+        if not self.label:
+            return "".join(secrets.choice(_LETTERS) for _ in range(LABEL_LENGTH))
+        if len(self.label) != LABEL_LENGTH or set(self.label) - set(_LETTERS):
+            raise SessionError(f"A label is {LABEL_LENGTH} letters and digits. Ask for a new one.")
+        return self.label
