@@ -144,6 +144,9 @@ class SwarmMember(models.Model):
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="members")
     device = models.ForeignKey(Device, on_delete=models.CASCADE)
     expires_at = models.DateTimeField(db_index=True)
+    put_out_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the others were told that its right has ended."
+    )
 
     class Meta:
         constraints = [

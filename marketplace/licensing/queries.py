@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 from typing import cast
 
 from django.db.models import Q, QuerySet
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.types import User
 from marketplace.catalog.types import ListingVersion
 from marketplace.core.errors import MarketplaceError
-from marketplace.licensing.deliveries import deliveries_of
+from marketplace.licensing.deliveries import deliveries_of, paid_purchases
 from marketplace.licensing.errors import (
     EntitlementNotFoundError,
     EntitlementOverError,
@@ -35,9 +36,11 @@ __all__ = [
     "is_unopened",
     "library_of",
     "may_review",
+    "openers",
     "owns",
     "owns_for_good",
     "packages_of",
+    "paid_purchases",
     "refusal",
 ]
 
@@ -110,6 +113,14 @@ def is_entitled(user_id: uuid.UUID, package_id: str) -> bool:
 def packages_of(user: User) -> set[str]:
     """The ids of all packages that `user` may open now."""
     return _packages(Entitlement.objects.filter(living(), opened_versions(), user_id=user.pk))
+
+
+def openers(package_ids: Collection[str]) -> set[tuple[uuid.UUID, str]]:
+    """Who may open which of these packages now: pairs of a user's id and a package's."""
+    rows = Entitlement.objects.filter(
+        living(), opened_versions(), listing__versions__package_id__in=package_ids
+    )
+    return set(rows.order_by().values_list("user_id", "listing__versions__package_id").distinct())
 
 
 def entitled_packages() -> set[str]:
