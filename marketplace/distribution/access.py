@@ -7,16 +7,25 @@ from dataclasses import dataclass
 from marketplace.distribution.models import AnnounceToken
 from marketplace.licensing import queries as licensing
 
-__all__ = ["Membership", "membership_of"]
+__all__ = ["ORIGIN", "Membership", "membership_of"]
+
+ORIGIN = "origin"  # no user's id
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """That a token may announce in a swarm. `info_hash` as announced: v2, cut to 20 bytes."""
+    """That a token may announce in a swarm.
 
-    swarm: int
+    `info_hash` as announced (v2, cut to 20 bytes) is the swarm; `member` the id of the
+    user, whose devices are one member together, or ORIGIN.
+    """
+
     info_hash: bytes
-    is_origin: bool
+    member: str
+
+    @property
+    def is_origin(self) -> bool:
+        return self.member == ORIGIN
 
 
 def membership_of(token: str) -> Membership | None:
@@ -40,4 +49,5 @@ def membership_of(token: str) -> Membership | None:
         or not licensing.is_entitled(device.user_id, torrent.package_id)
     ):
         return None
-    return Membership(torrent.pk, bytes.fromhex(torrent.info_hash)[:20], device is None)
+    member = ORIGIN if device is None else str(device.user_id)
+    return Membership(bytes.fromhex(torrent.info_hash)[:20], member)

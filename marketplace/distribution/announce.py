@@ -31,12 +31,12 @@ class Announce:
     peer_id: bytes
     port: int
     left: int
-    uploaded: int
-    downloaded: int
-    event: str
-    numwant: int
-    compact: bool
-    no_peer_id: bool
+    uploaded: int = 0
+    downloaded: int = 0
+    event: str = ""
+    numwant: int = DEFAULT_NUMWANT
+    compact: bool = True
+    no_peer_id: bool = False
 
     @property
     def stopped(self) -> bool:

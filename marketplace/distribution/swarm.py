@@ -1,149 +1,257 @@
 """Who is in which swarm: kept in memory, ended by time, told to nobody but members.
 
-Announces are claims. A peer is what a member (one device, or the origin) said of
-itself from a socket whose address we saw; whether it was truthful shows when
-somebody dials it. A restart forgets everything, and the next announces bring it back.
+Announces are claims. A peer is what a member (a user, or the origin) said of one of its
+programs, from a socket whose address we saw; whether it was truthful shows when somebody
+dials it. One store serves the tracker, on its event loop, and the seeders' API, in threads:
+a lock is held for microseconds, and nothing is awaited under it.
+
+A process alone forgets everything at a restart, and the next announces bring it back.
+Several processes tell each other by a feed what they hear (`swarm_redis`), so each of them
+answers from its own memory.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from marketplace.distribution.announce import Announce, PeerAddress
+from marketplace.distribution.swarm_changes import Change
+from marketplace.distribution.swarm_rows import EMPTY, FAMILIES, Peer, Swarm, Window
 
-__all__ = ["SWARMS", "SwarmSize", "Swarms", "View"]
+__all__ = ["LIFETIME", "SWARMS", "Feed", "SwarmSize", "Swarms", "View", "heard"]
 
 LIFETIME = 1320.0  # seconds: two intervals and some
 PEERS_PER_MEMBER = 3  # a restart without goodbye leaves one behind
-_RANDOM = secrets.SystemRandom()
+MAX_PEERS_TOLD = 50
+_EXPIRED_AT_ONCE = 256  # so that a crowd that went silent together holds up no announce
+
+_Key = tuple[bytes, str, bytes]  # swarm id, member, peer id
 
 
 @dataclass(frozen=True, slots=True)
 class SwarmSize:
-    """How many members have everything, and how many not yet."""
+    """How many members have everything, how many not yet, how many were seen to finish."""
 
     seeds: int = 0
     leechers: int = 0
+    completed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one member is told of its swarm."""
+    """What one member is told of its swarm. `four` and `six` hold the packed addresses."""
 
     size: SwarmSize
-    peers: tuple[PeerAddress, ...]
+    four: Window = EMPTY
+    six: Window = EMPTY
+
+    @property
+    def peers(self) -> tuple[PeerAddress, ...]:
+        """The same peers one by one, with their peer ids."""
+        return tuple(
+            PeerAddress(peer.peer_id, packed[:-2], int.from_bytes(packed[-2:], "big"))
+            for window, width in ((self.four, 6), (self.six, 18))
+            for at, peer in enumerate(window.peers)
+            for packed in (window.packed[at * width : (at + 1) * width],)
+        )
 
 
-@dataclass(slots=True)
-class _Peer:
-    member: Hashable
-    peer_id: bytes
-    seed: bool
-    expires: float
-    # By the length of the packed host: one device may announce over IPv4 and IPv6.
-    addresses: dict[int, PeerAddress] = field(default_factory=dict)
+class Feed(Protocol):
+    """Tells other processes what this one hears, and this one what they hear."""
 
+    def start(self, apply: Callable[[Change], None]) -> None: ...
 
-@dataclass(slots=True)
-class _Swarm:
-    # In the order of their last announce, so the expired ones stand in front.
-    peers: dict[tuple[Hashable, bytes], _Peer] = field(default_factory=dict)
-    # Kept, not counted when asked: other threads ask while this one changes the peers.
-    size: SwarmSize = SwarmSize()
-
-    def drop(self, key: tuple[Hashable, bytes]) -> _Peer | None:
-        return self.peers.pop(key, None)
-
-    def add(self, peer: _Peer) -> None:
-        self.peers[peer.member, peer.peer_id] = peer
-
-    def expire(self, now: float) -> None:
-        while self.peers:
-            key = next(iter(self.peers))
-            if self.peers[key].expires > now:
-                return
-            self.drop(key)
-
-    def count(self) -> None:
-        """A member counts once, also where a crash left peers of it behind."""
-        members = {peer.member for peer in self.peers.values()}
-        seeds = {peer.member for peer in self.peers.values() if peer.seed}
-        self.size = SwarmSize(len(seeds), len(members) - len(seeds))
+    def tell(self, change: Change) -> None: ...
 
 
 class Swarms:
-    """All swarms of this process. `now` is a monotonic time in seconds."""
+    """All swarms that this process knows. Any thread may call any method."""
 
-    def __init__(self, *, lifetime: float = LIFETIME) -> None:
+    def __init__(self, *, lifetime: float = LIFETIME, feed: Feed | None = None) -> None:
         self._lifetime = lifetime
-        self._swarms: dict[Hashable, _Swarm] = {}
+        self._feed = feed
+        self._started = feed is None
+        self._lock = threading.Lock()
+        self._swarms: dict[bytes, Swarm] = {}
+        # In the order of their last announce, so the expired ones stand in front.
+        self._peers: OrderedDict[_Key, Peer] = OrderedDict()
 
-    def announce(
-        self, swarm_id: Hashable, member: Hashable, announce: Announce, host: bytes, *, now: float
+    def heard(
+        self, swarm_id: bytes, member: str, announce: Announce, host: bytes, now: float
     ) -> View:
         """Enter, renew or (on `stopped`) leave, and see whom to dial.
 
-        A member's own peers are never among them, and a seed is given no seeds.
+        `swarm_id` is the announced info-hash (20 bytes), `host` the packed address of the
+        socket, `now` Unix time in seconds. A member's own peers are never among those it is
+        told, and a seed is told no seeds. A member has at most three peers in a swarm; one
+        more takes the place of its oldest, and one at a known address that of the peer there.
         """
-        swarm = self._swarms.setdefault(swarm_id, _Swarm())
-        swarm.expire(now)
-        old = swarm.drop((member, announce.peer_id))
-        if announce.stopped:
-            swarm.count()
-            if not swarm.peers:
-                del self._swarms[swarm_id]
-            return View(swarm.size, ())
-        address = PeerAddress(announce.peer_id, host, announce.port)
-        self._make_room(swarm, member, address)
-        peer = _Peer(member, announce.peer_id, announce.left == 0, now + self._lifetime)
-        peer.addresses = {**(old.addresses if old else {}), len(host): address}
-        swarm.add(peer)
-        swarm.count()
-        return View(swarm.size, _choose(swarm, peer, announce.numwant))
+        chance = secrets.randbits(64)
+        change = Change(
+            swarm_id,
+            member,
+            announce.peer_id,
+            now,
+            host,
+            announce.port,
+            announce.left == 0,
+            announce.stopped,
+            announce.event == "completed",
+        )
+        self._start()
+        with self._lock:
+            self._expire(now)
+            self._take(change, chance)
+            view = self._view(change, min(announce.numwant, MAX_PEERS_TOLD), chance)
+        if self._feed is not None:
+            self._feed.tell(change)
+        return view
 
-    def forget(self, swarm_id: Hashable, member: Hashable) -> None:
-        """Put a member out: it may not be here any more."""
-        if swarm := self._swarms.get(swarm_id):
-            for key in [key for key in swarm.peers if key[0] == member]:
-                swarm.drop(key)
-            swarm.count()
+    def forget(self, swarm_id: bytes, member: str, peer_id: bytes, now: float) -> None:
+        """Put a peer out: it may not be here any more."""
+        change = Change(swarm_id, member, peer_id, now, left=True)
+        self._start()
+        with self._lock:
+            self._take(change, 0)
+        if self._feed is not None:
+            self._feed.tell(change)
 
-    def size(self, swarm_id: Hashable) -> SwarmSize:
-        """The size as of the last announce. Safe to call from another thread."""
-        swarm = self._swarms.get(swarm_id)
-        return swarm.size if swarm else SwarmSize()
+    def size(self, swarm_id: bytes) -> SwarmSize:
+        """The size as of the last announce in any swarm."""
+        self._start()
+        with self._lock:
+            return _size(self._swarms.get(swarm_id))
 
-    def sweep(self, now: float) -> None:
-        """Drop what has expired in every swarm, also where nobody announces any more."""
-        for swarm_id in list(self._swarms):
-            swarm = self._swarms[swarm_id]
-            swarm.expire(now)
-            swarm.count()
-            if not swarm.peers:
-                del self._swarms[swarm_id]
+    def __len__(self) -> int:
+        """How many peers there are in all swarms together."""
+        return len(self._peers)
 
-    def _make_room(self, swarm: _Swarm, member: Hashable, address: PeerAddress) -> None:
-        own = [peer for key, peer in swarm.peers.items() if key[0] == member]
-        for peer in own:
+    def _start(self) -> None:
+        """Start the feed with the first use: then this is the process that serves."""
+        if self._started:
+            return
+        with self._lock:
+            begin, self._started = not self._started, True
+        if begin and self._feed is not None:
+            self._feed.start(self._apply)
+
+    def _apply(self, change: Change) -> None:
+        """Take in what another process heard; what is older than our own word is dropped."""
+        chance = secrets.randbits(64)
+        with self._lock:
+            self._expire(change.now)
+            known = self._peers.get((change.swarm_id, change.member, change.peer_id))
+            if known is None or known.expires <= change.now + self._lifetime:
+                self._take(change, chance)
+
+    def _take(self, change: Change, chance: int) -> None:
+        key = (change.swarm_id, change.member, change.peer_id)
+        if change.left:
+            self._drop(key)
+            return
+        peer, address = self._peers.get(key), change.host + change.port.to_bytes(2, "big")
+        family, expires = len(change.host), change.now + self._lifetime
+        if peer is not None and peer.seed == change.seed:
+            peer.expires = expires
+            self._peers.move_to_end(key)
+            if peer.swarm.address(peer, family) == address:
+                return
+        elif peer is not None and change.completed:
+            peer.swarm.completed += 1
+        self._settle(key, peer, change, address, chance)
+
+    def _settle(
+        self, key: _Key, peer: Peer | None, change: Change, address: bytes, chance: int
+    ) -> None:
+        """Enter anew, or under another address, or as a seed from now on."""
+        kept = {} if peer is None else peer.swarm.leave(peer)
+        swarm = self._swarms.get(change.swarm_id)
+        if swarm is None:
+            swarm = self._swarms[change.swarm_id] = Swarm()
+        self._make_room(swarm, change, address)
+        # A new one, so that a view that was given out before still tells the truth.
+        expires = change.now + self._lifetime
+        peer = Peer(swarm, change.member, change.peer_id, change.seed, expires)
+        swarm.enter(peer)
+        for family, known in {**kept, len(change.host): address}.items():
+            swarm.settle(peer, family, known, chance >> 32)
+        self._peers[key] = peer
+        self._peers.move_to_end(key)
+
+    def _make_room(self, swarm: Swarm, change: Change, address: bytes) -> None:
+        for peer in swarm.members.get(change.member, ()):
             # The same place under a new peer id is the same program, started again.
-            if any(known.packed == address.packed for known in peer.addresses.values()):
-                swarm.drop((member, peer.peer_id))
-        kept = [peer for peer in own if (member, peer.peer_id) in swarm.peers]
-        for peer in kept[: max(0, len(kept) - PEERS_PER_MEMBER + 1)]:
-            swarm.drop((member, peer.peer_id))
+            if swarm.address(peer, len(change.host)) == address:
+                self._drop((change.swarm_id, change.member, peer.peer_id))
+        own = sorted(swarm.members.get(change.member, ()), key=lambda peer: peer.expires)
+        for peer in own[: max(0, len(own) - PEERS_PER_MEMBER + 1)]:
+            self._drop((change.swarm_id, change.member, peer.peer_id))
+        self._swarms[change.swarm_id] = swarm
+
+    def _drop(self, key: _Key) -> None:
+        peer = self._peers.pop(key, None)
+        if peer is None:
+            return
+        peer.swarm.leave(peer)
+        if not peer.swarm.members and not peer.swarm.completed:
+            del self._swarms[key[0]]
+
+    def _expire(self, now: float) -> None:
+        for _ in range(_EXPIRED_AT_ONCE):
+            key = next(iter(self._peers), None)
+            if key is None or self._peers[key].expires > now:
+                return
+            self._drop(key)
+
+    def _view(self, change: Change, count: int, chance: int) -> View:
+        swarm = self._swarms.get(change.swarm_id)
+        size = _size(swarm)
+        if swarm is None or change.left or count <= 0:
+            return View(size)
+        own = swarm.members[change.member]
+        free = {
+            kind: length - sum(p.seed == kind[0] and p.place(kind[1]) >= 0 for p in own)
+            for kind, row in swarm.rows.items()
+            if (length := len(row)) and not (kind[0] and change.seed)
+        }
+        counts = _share(free, count)
+        windows = dict.fromkeys(FAMILIES, EMPTY)
+        for seed, family in counts:
+            mine = [p for p in own if p.seed == seed]
+            window = swarm.rows[seed, family].window(counts[seed, family], chance, mine)
+            windows[family] += window
+        return View(size, windows[4], windows[16])
 
 
-def _choose(swarm: _Swarm, asker: _Peer, count: int) -> tuple[PeerAddress, ...]:
-    others = [
-        address
-        for peer in swarm.peers.values()
-        if peer.member != asker.member and not (asker.seed and peer.seed)
-        for address in peer.addresses.values()
-    ]
-    return tuple(others if len(others) <= count else _RANDOM.sample(others, count))
+def _size(swarm: Swarm | None) -> SwarmSize:
+    if swarm is None:
+        return SwarmSize()
+    return SwarmSize(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.completed)
 
 
-# The one peer store of this process: the tracker writes it, the library page reads sizes.
+def _share(free: dict[tuple[bool, int], int], count: int) -> dict[tuple[bool, int], int]:
+    """Spread `count` over kinds of peers; what one kind is short of goes to the others.
+
+    Seeds and others get half each, so that a lone seed is found in any crowd.
+    """
+    shares: dict[tuple[bool, int], int] = {}
+    # From the shortest on, what is left is split evenly among what is left.
+    kinds = sorted(free, key=lambda kind: free[kind])
+    for number, kind in enumerate(kinds):
+        shares[kind] = min(free[kind], -(-count // (len(kinds) - number)))
+        count -= shares[kind]
+    return shares
+
+
+# The one peer store of this process: the tracker and the API write it, pages read sizes.
 SWARMS = Swarms()
+
+
+def heard(swarm_id: bytes, member: str, announce: Announce, host: bytes, now: float) -> View:
+    """`Swarms.heard` of the store that the tracker and the API share."""
+    return SWARMS.heard(swarm_id, member, announce, host, now)

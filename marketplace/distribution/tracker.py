@@ -14,7 +14,6 @@ import ipaddress
 import logging
 import re
 import secrets
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
 from marketplace.distribution.access import Membership, membership_of
 from marketplace.distribution.announce import (
@@ -50,7 +50,6 @@ ORIGIN_INTERVAL = 60
 MIN_INTERVAL = 30
 REMEMBER = 30.0  # seconds between two questions to the database about one token
 MAX_REMEMBERED = 100_000
-SWEEP_EVERY = 60.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _REFUSED = (
     "This announce address is not valid (any more). "
@@ -63,6 +62,10 @@ _threads = ThreadPoolExecutor(2, thread_name_prefix="tracker")
 _look_up_in_database = database_sync_to_async(
     membership_of, thread_sensitive=False, executor=_threads
 )
+
+
+def _unix_time() -> float:
+    return timezone.now().timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,13 @@ class Tracker:
         *,
         look_up: LookUp = _look_up_in_database,
         swarms: Swarms = SWARMS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _unix_time,
     ) -> None:
         self._look_up = look_up
         self._swarms = swarms
         self._clock = clock
         self._known: dict[str, _Remembered] = {}
         self._asking: dict[str, asyncio.Future[Membership | None]] = {}
-        self._next_sweep = clock() + SWEEP_EVERY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in {"GET", "HEAD"}:
@@ -104,7 +106,7 @@ class Tracker:
             raise AnnounceError(_REFUSED)
         announce = parse_announce(scope["query_string"])
         host = _host_of(scope)
-        membership = await self._membership(token)
+        membership = await self._membership(token, announce.peer_id)
         if membership is None:
             raise AnnounceError(_REFUSED)
         if announce.info_hash != membership.info_hash:
@@ -113,10 +115,7 @@ class Tracker:
             # It announces from inside; peers have to dial it from outside.
             host = ipaddress.ip_address(settings.ORIGIN_ADDRESS).packed
         now = self._clock()
-        if now >= self._next_sweep:
-            self._next_sweep = now + SWEEP_EVERY
-            self._swarms.sweep(now)
-        view = self._swarms.announce(membership.swarm, token, announce, host, now=now)
+        view = self._swarms.heard(membership.info_hash, membership.member, announce, host, now)
         return encode_answer(
             announce,
             peers=view.peers,
@@ -126,7 +125,7 @@ class Tracker:
             min_interval=MIN_INTERVAL,
         )
 
-    async def _membership(self, token: str) -> Membership | None:
+    async def _membership(self, token: str, peer_id: bytes) -> Membership | None:
         known = self._known.get(token)
         now = self._clock()
         if known is not None and now < known.until:
@@ -138,7 +137,8 @@ class Tracker:
         while len(self._known) > MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
         if membership is None and known is not None and known.membership is not None:
-            self._swarms.forget(known.membership.swarm, token)
+            gone = known.membership
+            self._swarms.forget(gone.info_hash, gone.member, peer_id, now)
         return membership
 
     async def _ask(self, token: str) -> Membership | None:

@@ -33,9 +33,10 @@ class House:
         self.asked: list[str] = []
         self.tracker = Tracker(look_up=self._look_up, swarms=Swarms(), clock=self.clock)
 
-    def let_in(self, name: str, *, swarm: int = 1, origin: bool = False) -> str:
+    def let_in(self, name: str, *, user: str = "", info_hash: bytes = HASH) -> str:
+        """The token of a device called `name`; of a user of its own where none is named."""
         token = name.ljust(43, "_")
-        self.members[token] = Membership(swarm, HASH, origin)
+        self.members[token] = Membership(info_hash, user or name)
         return token
 
     async def _look_up(self, token: str) -> Membership | None:

@@ -8,6 +8,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
+from marketplace.distribution.access import ORIGIN, Membership
 from marketplace.distribution.tracker import INTERVAL, LONELY_INTERVAL, MIN_INTERVAL
 from seeder.bencode import bdecode
 from tests.marketplace.distribution.announcing import HASH, House, ask, peers_of, query
@@ -66,10 +67,10 @@ async def test_who_comes_back_after_a_crash_is_counted_once(house: House) -> Non
 
 
 async def test_swarms_do_not_see_each_other(house: House) -> None:
-    ada, eve = house.let_in("ada", swarm=1), house.let_in("eve", swarm=2)
+    ada, eve = house.let_in("ada"), house.let_in("eve", info_hash=b"another torrent's id")
     await house.announce(ada, **SEED)
 
-    answer = await house.announce(eve, **LEECH)
+    answer = await house.announce(eve, info_hash=b"another torrent's id", **LEECH)
 
     assert (peers_of(answer), answer[b"complete"]) == (set(), 0)
 
@@ -221,8 +222,7 @@ async def test_large_numbers_up_to_the_limit_are_taken(house: House, number: int
 async def test_a_hash_with_a_plus_and_a_percent_survives(house: House) -> None:
     raw = b"+%&= \x00\xff\xfe" + b"+" * 12
     token = house.let_in("ada")
-    member: Any = house.members[token]
-    house.members[token] = type(member)(1, raw, False)
+    house.members[token] = Membership(raw, "ada")
     escaped = b"".join(b"+" if byte == 0x2B else b"%%%02x" % byte for byte in raw)
     text = query().replace(query(port=None).split(b"&")[0], b"info_hash=" + escaped)
 
@@ -264,7 +264,7 @@ async def test_the_origin_is_given_out_under_its_outer_address(
     house: House, settings: Settings
 ) -> None:
     settings.ORIGIN_ADDRESS = "203.0.113.50"
-    origin, eve = house.let_in("origin", origin=True), house.let_in("eve")
+    origin, eve = house.let_in("origin", user=ORIGIN), house.let_in("eve")
     await house.announce(origin, host="127.0.0.1", **SEED)
 
     answer = await house.announce(eve, **LEECH)

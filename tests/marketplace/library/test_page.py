@@ -15,7 +15,7 @@ from marketplace.catalog import services as catalog
 from marketplace.distribution import services as distribution
 from marketplace.distribution.announce import parse_announce
 from marketplace.distribution.models import Torrent
-from marketplace.distribution.swarm import SWARMS
+from marketplace.distribution.swarm import heard
 from marketplace.distribution.types import Progress
 from marketplace.library.shelf import shelf_of
 from marketplace.licensing import services as licensing
@@ -191,14 +191,12 @@ def test_two_of_one_title_are_named_apart(ada: User) -> None:
 
 def test_the_swarm_is_counted(ada: User, browser: Client) -> None:
     package = buy(ada, sell()).package_id
-    torrent = Torrent.objects.get(package_id=package)
+    swarm = bytes.fromhex(Torrent.objects.get(package_id=package).info_hash)[:20]
     for number, left in enumerate([0, 0, 5]):
         announce = parse_announce(query(left=left, peer_id=b"%020d" % number))
-        SWARMS.announce(torrent.pk, f"member {number}", announce, b"\x7f\0\0\1", now=0.0)
+        heard(swarm, f"member {number}", announce, b"\x7f\0\0\1", now=0.0)
 
     page = _page(browser)
-    for number in range(3):
-        SWARMS.forget(torrent.pk, f"member {number}")
 
     assert "2 sources have all of it · 1 is fetching it" in page
 
