@@ -28,6 +28,7 @@ __all__ = [
     "person_at",
     "seller",
     "seller_of",
+    "sharing_devices",
     "user_by_id",
 ]
 
@@ -79,6 +80,13 @@ def device(user: User, device_id: uuid.UUID) -> Device:
         return active_devices(user).get(pk=device_id)
     except Device.DoesNotExist:
         raise DeviceNotFoundError(str(device_id)) from None
+
+
+def sharing_devices(user_id: uuid.UUID) -> set[uuid.UUID]:
+    """Who else ever had one of the user's devices, by its key, be it removed since; with them."""
+    keys = Device.objects.filter(user_id=user_id).values("thumbprint")
+    rows = Device.objects.filter(thumbprint__in=keys).values_list("user_id", flat=True)
+    return {user_id, *rows}
 
 
 def addresses_of(user: User) -> set[str]:

@@ -5,13 +5,18 @@ from typing import ClassVar
 from django.db import models
 
 from marketplace.accounts.models import Device
+from marketplace.distribution.receipt_models import Claim, Receipt, ReceiptChain, SeenNetwork
 from marketplace.packaging.models import Deposit, Package
 
 __all__ = [
     "AnnounceToken",
+    "Claim",
     "DeviceDownload",
     "OriginSeat",
     "OriginState",
+    "Receipt",
+    "ReceiptChain",
+    "SeenNetwork",
     "SwarmAuthority",
     "SwarmLabel",
     "SwarmMember",

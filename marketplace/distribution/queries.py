@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from marketplace.accounts.types import User
+from marketplace.distribution.matching import deliveries
 from marketplace.distribution.models import DeviceDownload, Torrent
 from marketplace.distribution.swarm import SWARMS
 from marketplace.distribution.types import Download, Progress, SwarmSize
 
-__all__ = ["downloads_of", "swarm_sizes"]
+__all__ = ["deliveries", "downloads_of", "swarm_sizes"]
 
 
 def downloads_of(user: User) -> list[Download]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from marketplace.distribution.models import Torrent
 from marketplace.distribution.swarm import SwarmSize
 
-__all__ = ["STATES", "Download", "Progress", "SwarmSize", "Torrent"]
+__all__ = ["STATES", "Delivery", "Download", "Progress", "SwarmSize", "Torrent"]
 
 STATES = frozenset({"downloading", "seeding", "checking", "paused", "error"})
 
@@ -40,3 +40,12 @@ class Download:
     @property
     def complete(self) -> bool:
         return self.progress.total > 0 and self.progress.done >= self.progress.total
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Payload bytes of one package that one account got from another; `sender_id` is the
+    sender's user, or None where the origin sent them."""
+
+    sender_id: uuid.UUID | None
+    bytes: int

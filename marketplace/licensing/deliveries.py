@@ -6,9 +6,15 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from marketplace.licensing.models import Entitlement, Licence
+from django.db.models import Q
 
-__all__ = ["Delivery", "deliveries_of"]
+from marketplace.licensing.models import Entitlement, Licence
+from marketplace.licensing.versions import opening
+
+__all__ = ["Delivery", "deliveries_of", "paid_purchases"]
+
+_Kind = Entitlement.Kind
+_MONEY_BACK = (Entitlement.State.REVOKED, Entitlement.State.CHARGED_BACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +44,15 @@ def deliveries_of(order_id: uuid.UUID) -> list[Delivery]:
         )
         for licence in licences.order_by("issued_at", "pk")
     ]
+
+
+def paid_purchases(user_id: uuid.UUID, package_id: str) -> int:
+    """How many purchases that stand brought the package to the user, presents among them.
+
+    What was lent or passed on to them is none, as its one payment was for whoever bought it;
+    nor is one whose money went back.
+    """
+    present = Q(parent__kind=_Kind.PRESENT, kind__in=(_Kind.GIFT, _Kind.RENTAL))
+    bought = Q(order_id__isnull=False) & ~Q(kind=_Kind.PRESENT)
+    rows = Entitlement.objects.filter(opening(package_id), present | bought, user_id=user_id)
+    return rows.exclude(state__in=_MONEY_BACK).distinct().count()

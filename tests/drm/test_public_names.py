@@ -48,6 +48,7 @@ NAMES = {
     ),
     "passphrase": "MINIMUM_PASSPHRASE open_box seal_box",
     "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
+    "receipts": "MAX_COUNTS Count Link Receipts following sign_receipts verify_receipts",
     "recovery": "GROUPS GROUP_SIZE RecoveryKey root_hint",
     "rights": "Action CRITICAL_RIGHTS LeaseTerms Rights decide",
     "shares": "MAX_TRUSTEES Share combine read_share split",
