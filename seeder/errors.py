@@ -32,6 +32,7 @@
     - AmbiguousItemError      several things in the library match
     - NotCompleteError        the content is not all here yet
     - TargetError             the place to save to cannot be used
+    - LimitsError             a limit, budget or schedule that is not understood
     - LicenceRefusedError     the content may not be opened; `code` says why
     - RecoveryError           a recovery key, kit, share or activation that cannot be used
 
@@ -52,6 +53,7 @@ __all__ = [
     "KeyStoreError",
     "KeysLostError",
     "LicenceRefusedError",
+    "LimitsError",
     "ListenError",
     "LogRewrittenError",
     "LoginFailedError",
@@ -281,6 +283,12 @@ class TargetError(ItemError):
     """The place to save to cannot be used."""
 
     code = "target"
+
+
+class LimitsError(ItemError):
+    """A limit, a budget or a rule of the schedule that is not understood."""
+
+    code = "limits"
 
 
 class RecoveryError(ItemError):

@@ -1,0 +1,137 @@
+"""What a session's line to the world has carried, and whether the world can reach it.
+
+Bookkeeping of what libtorrent reported, guarded by the session's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+__all__ = [
+    "LAN",
+    "Line",
+    "LineEvent",
+    "PortMapped",
+    "PortRefused",
+    "Reach",
+    "SeenAs",
+    "Traffic",
+    "is_lan",
+]
+
+# The own network: RFC 1918, RFC 4193, and link-local addresses (RFC 3927, RFC 4291).
+# Loopback is none: what is limited there is limited to be looked at.
+LAN: Final = tuple(
+    ip_network(text)
+    for text in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes of a whole session, with all that goes with the content, down to IP headers."""
+
+    sent: int
+    received: int
+    content_sent: int
+    content_received: int
+    incoming: bool  # somebody from beyond this machine and its network has dialled in
+
+
+@dataclass(frozen=True, slots=True)
+class PortMapped:
+    """The router opened a port."""
+
+    via: str  # "UPnP" or "NAT-PMP"
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortRefused:
+    """No router was found, or it opened no port."""
+
+    via: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAs:
+    """Somebody outside told us our address."""
+
+    host: str
+
+
+LineEvent = Traffic | PortMapped | PortRefused | SeenAs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whether peers elsewhere can dial this session."""
+
+    port: int  # the TCP port that peers dial
+    ipv6: bool  # it listens on IPv6 too
+    incoming: bool  # a peer from beyond this machine and its network has dialled in
+    mapped: str  # "UPnP" or "NAT-PMP" where the router opened a port, else ""
+    mapped_port: int  # that port on the outside, or 0
+    refused: str  # what the router, or the search for one, said instead
+    seen_as: tuple[str, ...]  # our addresses as others named them
+
+
+def is_lan(host: str) -> bool:
+    """Whether an address belongs to a network of one's own."""
+    address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in LAN)
+
+
+class Line:
+    """Keeps the last of what was heard. Raises nothing, asks nothing."""
+
+    def __init__(self) -> None:
+        self.traffic = Traffic(0, 0, 0, 0, incoming=False)
+        self._mapped: dict[str, int] = {}
+        self._refused: dict[str, str] = {}
+        self._seen_as: dict[str, None] = {}
+
+    def hear(self, event: LineEvent) -> None:
+        match event:
+            case Traffic():
+                self.traffic = event
+            case PortMapped(via=via, port=port):
+                self._mapped[via] = port
+                self._refused.pop(via, None)
+            case PortRefused(via=via, message=message):
+                self._refused[via] = message
+                self._mapped.pop(via, None)
+            case SeenAs(host=host):
+                self._seen_as[host] = None
+
+    def forget_router(self) -> None:
+        """The router is not asked any more; its ports are given back."""
+        self._mapped.clear()
+        self._refused.clear()
+
+    def reach(self, listening: Sequence[tuple[str, int]]) -> Reach:
+        """Give what is known now, of a session that listens at these addresses and ports."""
+        via, port = next(iter(self._mapped.items()), ("", 0))
+        refused = [f"{name}: {message}" for name, message in sorted(self._refused.items())]
+        return Reach(
+            port=listening[0][1] if listening else 0,
+            ipv6=any(ip_address(host).version == 6 for host, _port in listening),
+            incoming=self.traffic.incoming,
+            mapped=via,
+            mapped_port=port,
+            refused="" if via else "; ".join(refused),
+            seen_as=tuple(self._seen_as),
+        )
