@@ -34,8 +34,8 @@ from seeder.files import sync_folder, write_new_private
 from seeder.kit import Kit, KitPackage
 from seeder.library import LibraryFile, LibraryItem, store_library
 from seeder.papers import Papers
+from seeder.placement import open_store
 from seeder.shops import Shop, load_shop
-from seeder.store import Store
 from seeder.unlocking import UnlockPapers
 
 __all__ = [
@@ -252,7 +252,7 @@ def _fill(
     write_json(folder.shop_file, asdict(kit.shop))
     write_private(UnlockPapers(folder).device_file, kit.unlock_jws)
     store_library(folder, items, now=now)
-    store = Store(folder.content)
+    store = open_store(folder)
     for package_id, package in kit.packages.items():
         papers = Papers(folder, package_id, thumbprint=thumbprint, shop=kit.shop)
         papers.keep_manifest(package.manifest_jws)

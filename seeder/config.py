@@ -13,7 +13,8 @@ The home folder is GEOBUK_HOME, or the user's data folder of the system:
         device-status.jws  the shop's last signed word on this device
         packages/<id>/     manifest, licences and statuses by device, and marks of one package
         surrenders/        words that a licence was given back, until the shop has them
-        content/           ciphertext and torrent state (seeder.store)
+        content/           ciphertext and torrent state (seeder.store), unless it was moved
+        store.json         where it was moved to, and how much it may fill (seeder.placement)
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ __all__ = [
     "is_loopback",
     "is_package_id",
     "read_json",
+    "shared",
     "utc_now",
     "write_json",
     "write_private",
@@ -151,11 +153,22 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[bool]:
+    """Hold a lock together with others who share it; yields False where one has it alone."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield _try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     # Tried for a moment: another command may be looking whether the lock is free.
     for _ in range(LOCK_TRIES):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(LOCK_PAUSE)
         else:
@@ -207,6 +220,11 @@ class ShopFolder:
     @property
     def content(self) -> Path:
         return self.path / "content"
+
+    @property
+    def store_lock(self) -> Path:
+        """Shared by whoever reads ciphertext, held alone by whoever moves it."""
+        return self.path / "store.lock"
 
     @property
     def tokens_lock(self) -> Path:

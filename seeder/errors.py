@@ -10,6 +10,9 @@
     - SourceFilesError        files to be seeded are missing or of another size
   + StoreError                this computer's folder of purchases
     - NotEnoughSpaceError     a download would not fit on the disk
+    - StoreMissingError       the disk of the store is not there just now
+    - StoreBusyError          the store is being moved, or played from while it should move
+    - MoveError               the store cannot be moved to that place
     - UnsafeNameError         a name that must not become part of a path
     - DamagedFileError        a file that cannot be made anew by itself cannot be read
     - KeyStoreError           the place of this device's keys cannot be used just now
@@ -57,6 +60,7 @@ __all__ = [
     "ListenError",
     "LogRewrittenError",
     "LoginFailedError",
+    "MoveError",
     "NotCompleteError",
     "NotEnoughSpaceError",
     "NotLoggedInError",
@@ -71,7 +75,9 @@ __all__ = [
     "ShopRefusedError",
     "ShopUnreachableError",
     "SourceFilesError",
+    "StoreBusyError",
     "StoreError",
+    "StoreMissingError",
     "SwarmTimeoutError",
     "TargetError",
     "TorrentError",
@@ -139,6 +145,24 @@ class NotEnoughSpaceError(StoreError):
     """A download would not fit on the disk."""
 
     code = "not_enough_space"
+
+
+class StoreMissingError(StoreError):
+    """The folder that the store was moved to is not there just now."""
+
+    code = "store_missing"
+
+
+class StoreBusyError(StoreError):
+    """The store is being moved, or something is played from it while it should move."""
+
+    code = "store_busy"
+
+
+class MoveError(StoreError):
+    """The store cannot be moved to that place."""
+
+    code = "move"
 
 
 class UnsafeNameError(StoreError):

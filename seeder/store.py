@@ -4,6 +4,7 @@
     torrents/<package id>.torrent   as the shop gave it, with this device's announce address
     torrents/<package id>.open.torrent  its open variant, where it came in a recovery kit
     session/                        what the torrent session remembers (seeder.resume)
+    store-id                        once it was moved: that this is the store (seeder.placement)
 
 Manifests, licences and the library lie beside this folder (seeder.papers,
 seeder.library). Everything here can be fetched again, so a file that is cut or
@@ -15,28 +16,52 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
-from seeder.errors import NotEnoughSpaceError, StoreError, TorrentError, UnsafeNameError
+from seeder.errors import (
+    NotEnoughSpaceError,
+    StoreError,
+    StoreMissingError,
+    TorrentError,
+    UnsafeNameError,
+)
 from seeder.files import sync_folder, write_atomically
 from seeder.torrents import file_name, open_metainfo, read_metainfo
 
 __all__ = ["RESERVE", "Store"]
 
-# Left free on the disk: a full one hurts more than this program.
+# Left free on the disk: a full one hurts more than this program. On a small disk, its part.
 RESERVE = 256 * 1024 * 1024
+SMALL = 20  # a twentieth of the disk, where that is less
+
+_COUNT_SECONDS = 10.0
 
 _PACKAGE_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SUFFIX = ".torrent"
 
 
 class Store:
-    """Where packages and their torrents lie; makes its folders when it is opened."""
+    """Where packages and their torrents lie; makes its folders when it is opened.
 
-    def __init__(self, folder: Path) -> None:
+    `most` is how many bytes of the disk it may fill at most, None for as many as there are.
+    With `missing` the folder is on a disk that is not attached: nothing is made there, and
+    everything counts as not here until `require_there` says so.
+    """
+
+    def __init__(self, folder: Path, *, most: int | None = None, missing: bool = False) -> None:
+        self.folder = folder
+        self.most = most
+        self.missing = missing
         self.save_path = folder / "packages"  # `Session.add`'s second argument
         self.session_folder = folder / "session"
         self._torrents = folder / "torrents"
+        self._used = (0.0, 0)  # when it was counted, and the bytes
+        if not missing:
+            self._make_folders()
+
+    def _make_folders(self) -> None:
+        folder = self.folder
         try:
             for path in (self.save_path, self.session_folder, self._torrents):
                 path.mkdir(parents=True, exist_ok=True)
@@ -45,6 +70,14 @@ class Store:
                 f"The folder {folder} cannot be used ({error.strerror}). "
                 "Give this user the right to write there, or choose another folder."
             ) from error
+
+    def require_there(self) -> None:
+        """Raise StoreMissingError where the disk of the store is not attached."""
+        if self.missing:
+            raise StoreMissingError(
+                f"What you bought lies in {self.folder}, which is not there just now. Attach its "
+                "disk and try again. If it is lost: geobuk store move FOLDER --start-empty"
+            )
 
     def package_folder(self, package: str) -> Path:
         """Give the folder of a package; UnsafeNameError where the id is none."""
@@ -98,22 +131,53 @@ class Store:
                 found[package] = metainfo
         return found
 
+    def packages(self) -> list[str]:
+        """Give the ids of all packages of which anything lies here."""
+        try:
+            names = [entry.name for entry in os.scandir(self.save_path)]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if _PACKAGE_ID.fullmatch(name))
+
     def on_disk(self, package: str) -> int:
         """Count the bytes that a package takes up on the disk now."""
-        total = 0
-        for path in self.package_folder(package).glob("*"):
-            try:
-                status = path.stat()
-            except OSError:
-                continue
-            # Files are sparse while they come: blocks count, not length.
-            blocks = getattr(status, "st_blocks", None)
-            total += status.st_size if blocks is None else min(status.st_size, blocks * 512)
-        return total
+        return _bytes_in(self.package_folder(package))
 
-    def free(self) -> int:
-        """Count the bytes that may still be filled: the reserve is not among them."""
-        return max(0, shutil.disk_usage(self.save_path).free - RESERVE)
+    def used(self, *, fresh: bool = True) -> int:
+        """Count the bytes of all packages; without `fresh` at most some seconds old."""
+        counted_at, used = self._used
+        now = time.monotonic()
+        if fresh or now - counted_at > _COUNT_SECONDS or not counted_at:
+            used = sum(self.on_disk(package) for package in self.packages())
+            self._used = (now, used)
+        return used
+
+    def free(self, *, fresh: bool = True) -> int:
+        """Count the bytes that may still be filled, by the disk and by `most`.
+
+        The reserve is not among them; 0 where the disk is missing.
+        """
+        if self.missing:
+            return 0
+        disk = shutil.disk_usage(self.save_path)
+        free = disk.free - min(RESERVE, disk.total // SMALL)
+        if self.most is not None:
+            free = min(free, self.most - self.used(fresh=fresh))
+        return max(0, free)
+
+    def full(self) -> str:
+        """Give the sentence that says what is full where nothing may be filled, else ""."""
+        if self.missing or self.free(fresh=False) > 0:
+            return ""
+        if self.most is not None and self.used(fresh=False) >= self.most:
+            return (
+                f"This shop has filled the {_gigabytes(self.most)} that it may take. "
+                "Allow it more with: geobuk store limit SIZE"
+            )
+        return (
+            f"The disk of {self.save_path} is full. Free some space, and it goes on by itself; "
+            "or move what you bought: geobuk store move FOLDER"
+        )
 
     def require_space(self, size: int) -> None:
         """Raise NotEnoughSpaceError unless `size` more bytes fit."""
@@ -138,6 +202,19 @@ class Store:
 
     def _torrent_file(self, package: str) -> Path:
         return self._torrents / f"{_checked(package)}{_SUFFIX}"
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.glob("*"):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        # Files are sparse while they come: blocks count, not length.
+        blocks = getattr(status, "st_blocks", None)
+        total += status.st_size if blocks is None else min(status.st_size, blocks * 512)
+    return total
 
 
 def _checked(package: str) -> str:

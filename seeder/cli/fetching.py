@@ -15,6 +15,7 @@ from seeder.config import exclusive, is_held, is_loopback, read_json, utc_now
 from seeder.downloads import Downloads
 from seeder.errors import AlreadyRunningError, NotCompleteError, ShopUnreachableError
 from seeder.item_state import ItemState
+from seeder.moving import claim_store
 from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
 
@@ -63,9 +64,10 @@ def open_downloads(
             )
         settings, local = settings_for(seat, down=down, up=up)
         listen = f"127.0.0.1:{port}" if local else f"0.0.0.0:{port},[::]:{port}"
-        with Session(listen, seat.store.session_folder, settings=settings) as session:
+        store = claim_store(seat.folder)
+        with Session(listen, store.session_folder, settings=settings) as session:
             downloads = Downloads(
-                seat.folder, seat.device, client, session, seat.store, clock=utc_now, only=only
+                seat.folder, seat.device, client, session, store, clock=utc_now, only=only
             )
             yield session, downloads
 

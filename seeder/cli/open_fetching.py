@@ -17,6 +17,7 @@ from seeder.daemon import RunState
 from seeder.errors import AlreadyRunningError, ShopError
 from seeder.item_state import ItemState
 from seeder.library import LibraryItem, load_library
+from seeder.moving import claim_store
 from seeder.open_swarm import OpenSwarm, parse_peer
 from seeder.session import Session
 from seeder.unlocking import activated
@@ -73,8 +74,9 @@ def open_openly(
         settings, local = settings_for(seat, down=down, up=up)
         settings = replace(settings, open_swarms=not local)
         listen = f"127.0.0.1:{port}" if local else f"0.0.0.0:{port},[::]:{port}"
-        with Session(listen, seat.store.session_folder, settings=settings) as session:
-            yield OpenSwarm(items, session, seat.store, seat.papers, peers=addresses, clock=utc_now)
+        store = claim_store(seat.folder)
+        with Session(listen, store.session_folder, settings=settings) as session:
+            yield OpenSwarm(items, session, store, seat.papers, peers=addresses, clock=utc_now)
 
 
 def fetch_openly(

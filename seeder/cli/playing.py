@@ -117,12 +117,11 @@ def play(
 ) -> None:
     """Play what you bought, in the browser or in any player on this machine. Ctrl-C stops."""
     with reporting(as_json):
-        from seeder.cli.seat import open_seat, reach
+        from seeder.cli.seat import open_seat, reach, reading
         from seeder.errors import ItemNotFoundError
 
         stop_on_sigterm()
-        seat = open_seat(shop)
-        with reach(seat) as client:
+        with reading(open_seat(shop)) as seat, reach(seat) as client:
             package = _open(seat, client, item, action="play", as_json=as_json)
             if file > len(package.entries):
                 raise ItemNotFoundError(
@@ -213,20 +212,20 @@ def save(
 ) -> None:
     """Save plain copies, where the seller permits it."""
     with reporting(as_json):
-        from seeder.cli.seat import open_seat, reach
+        from seeder.cli.seat import open_seat, reach, reading
         from seeder.saving import save_package, save_target
 
         stop_on_sigterm()
-        seat = open_seat(shop)
-        with reach(seat) as client:
-            package = _open(seat, client, item, action="save", as_json=as_json)
-        save_target(package, path, force=force)
-        total = sum(entry.size for entry in package.entries)
-        files = _with_bar(
-            total,
-            package.item.title,
-            lambda progress: save_package(package, path, force=force, progress=progress),
-        )
+        with reading(open_seat(shop)) as seat:
+            with reach(seat) as client:
+                package = _open(seat, client, item, action="save", as_json=as_json)
+            save_target(package, path, force=force)
+            total = sum(entry.size for entry in package.entries)
+            files = _with_bar(
+                total,
+                package.item.title,
+                lambda progress: save_package(package, path, force=force, progress=progress),
+            )
         if as_json:
             emit({"saved": [str(file) for file in files], "size": total})
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seeder.cli.keys import key_stores
 from seeder.cli.output import say
@@ -21,14 +21,16 @@ from seeder.errors import (
     ShopUnreachableError,
 )
 from seeder.library import Library, load_library
+from seeder.moving import using_store
 from seeder.papers import Papers
+from seeder.placement import open_store
 from seeder.playback import Opener
 from seeder.shops import Shop, load_shop, pin_shop
 from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.tokens import Tokens
 
-__all__ = ["Seat", "connect", "known_library", "open_seat", "persist", "reach"]
+__all__ = ["Seat", "connect", "known_library", "open_seat", "persist", "reach", "reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,14 @@ def open_seat(shop_url: str | None) -> Seat:
     site = check_shop_url(shop_url) if shop_url else home.chosen()
     folder = home.shop(site)
     shop = load_shop(folder)
-    return Seat(home, folder, shop, load_device(folder, stores=key_stores()), Store(folder.content))
+    return Seat(home, folder, shop, load_device(folder, stores=key_stores()), open_store(folder))
+
+
+@contextmanager
+def reading(seat: Seat) -> Iterator[Seat]:
+    """The seat while it reads from the store, which nobody moves meanwhile."""
+    with using_store(seat.folder):
+        yield replace(seat, store=open_store(seat.folder))
 
 
 def connect(seat: Seat) -> ShopClient:
