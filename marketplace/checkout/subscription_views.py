@@ -38,7 +38,7 @@ __all__ = ["cancel", "keep", "pay", "subscribe", "subscription", "subscriptions"
 
 logger = logging.getLogger(__name__)
 
-ASK_STRIPE_EVERY = 2  # seconds, for one subscription, however many open pages poll
+ASK_STRIPE_EVERY = 2  # seconds, for one subscription, however many pages poll or are loaded anew
 
 
 @login_required
@@ -112,7 +112,7 @@ def subscription(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     order, begun = subscribing.own_subscription(buyer, order_id)
     is_fragment = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx
     if order.state == Order.State.PENDING:
-        order = _settled(order, polled=is_fragment)
+        order = _settled(order)
         order, begun = subscribing.own_subscription(buyer, order_id)
     periods = [one for one in begun.invoices.all() if one.state != "draft"][::-1] if begun else []
     context = {
@@ -126,11 +126,10 @@ def subscription(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     return render(request, template, context)
 
 
-def _settled(order: Order, *, polled: bool) -> Order:
+def _settled(order: Order) -> Order:
     """The order after a look at Stripe; where that fails, as it was: the webhook comes too."""
-    fresh = cache.add(f"settle-order:{order.pk}", 1, ASK_STRIPE_EVERY)
-    if polled and not fresh:
-        return order
+    if not cache.add(f"settle-order:{order.pk}", 1, ASK_STRIPE_EVERY):
+        return order  # the page asks again by itself
     try:
         return subscribing.settle_order(order, now=timezone.now())
     except MarketplaceError as error:

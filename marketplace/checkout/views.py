@@ -47,7 +47,7 @@ __all__ = ["bill", "buy", "order"]
 
 logger = logging.getLogger(__name__)
 
-ASK_STRIPE_EVERY = 2  # seconds, for one order, however many open pages poll
+ASK_STRIPE_EVERY = 2  # seconds, for one payment, however many pages poll or are loaded anew
 
 
 @login_required
@@ -182,7 +182,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         return redirect("checkout:subscription", order_id)
     is_fragment = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx
     if shown.state in (Order.State.PENDING, Order.State.EXPIRED):
-        shown = _settled(shown, polled=is_fragment)
+        shown = _settled(shown)
     context = {
         "order": shown,
         "outcome": payments.outcome_for(order_id, shown.bill_id),
@@ -205,7 +205,7 @@ def bill(request: HttpRequest, bill_id: uuid.UUID) -> HttpResponse:
         return redirect("checkout:order", begun[0].pk)
     is_fragment = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx
     if any(order.state in (Order.State.PENDING, Order.State.EXPIRED) for order in begun):
-        _settled(begun[0], polled=is_fragment)
+        _settled(begun[0])
         shown = orders.bill_of(person(request), bill_id)
     context = {
         "bill": shown,
@@ -219,12 +219,10 @@ def bill(request: HttpRequest, bill_id: uuid.UUID) -> HttpResponse:
     return render(request, template, context)
 
 
-def _settled(shown: Order, *, polled: bool) -> Order:
+def _settled(shown: Order) -> Order:
     """The order after a look at Stripe; where that fails, as it was: the webhook comes too."""
-    fresh = cache.add(f"settle-order:{shown.pk}", 1, ASK_STRIPE_EVERY)
-    # What has ended is seldom paid after all, so nobody needs it faster than that.
-    if not fresh and (polled or shown.state == Order.State.EXPIRED):
-        return shown
+    if not cache.add(f"settle-bill:{shown.bill_id}", 1, ASK_STRIPE_EVERY):
+        return shown  # the page asks again by itself
     try:
         return services.settle_order(order_id=shown.pk, now=timezone.now())
     except MarketplaceError as error:

@@ -5,8 +5,12 @@ import uuid
 import httpx
 import pytest
 from django.core import mail
+from django.core.cache import cache
+from django.utils import timezone
 
 from marketplace.catalog.models import Listing
+from marketplace.checkout import services
+from marketplace.checkout.types import Wish
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Entitlement
 from marketplace.messaging.models import Event
@@ -38,6 +42,7 @@ def test_a_purchase_from_the_button_to_the_receipt(stripe: Emulator) -> None:
     order = Order.objects.get()
     before = client.get(f"/orders/{order.pk}/")
     paid = stripe.pay(pressed.headers["Location"])
+    cache.clear()  # it took some seconds
     after = client.get(f"/orders/{order.pk}/")
 
     assert pressed.status_code == 302
@@ -358,3 +363,39 @@ def test_redirects_of_the_hosted_page_lead_back_to_where_the_buyer_came_from(
     paid: httpx.Response = stripe.pay(pressed.headers["Location"])
 
     assert paid.headers["Location"].startswith("http://localhost:8000/orders/")
+
+
+def test_loading_a_waiting_page_anew_asks_stripe_once_in_some_seconds(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    payment = begin(ada, listing)
+    client = client_of(ada)
+    path = f"/orders/{order_of(payment).pk}/"
+
+    first = client.get(path).content.decode()
+    stripe.pay(payment.checkout_url)
+    again = client.get(path).content.decode()
+    cache.clear()  # the seconds are over
+    later = client.get(path).content.decode()
+
+    assert "Not paid yet" in first
+    assert "Not paid yet" in again
+    assert "It is yours" in later
+
+
+def test_all_pages_of_one_payment_ask_stripe_together(stripe: Emulator) -> None:
+    ada, seller = make_person(), make_seller()
+    wishes = [
+        Wish(listing_id=one.pk, seen=terms_of(one).token)
+        for one in (sell(seller, title="A"), sell(seller, title="B"))
+    ]
+    started = services.start_checkout(
+        buyer=ada, wishes=wishes, site="http://shop.test", language="en", now=timezone.now()
+    )
+    first, second = started.bill.orders.all()
+    client = client_of(ada)
+
+    client.get(f"/bills/{started.bill.pk}/")
+    stripe.pay(started.pay_url or "")
+    pages = [client.get(f"/orders/{order.pk}/").content.decode() for order in (first, second)]
+
+    assert all("Not paid yet" in page for page in pages)
