@@ -16,6 +16,7 @@ from marketplace.accounts import services as accounts
 from marketplace.api.edge import DeviceKeyAuth, SeederAuth, caller, handle_errors
 from marketplace.api.handovers import router as handovers
 from marketplace.api.log import router as audit_log
+from marketplace.api.receipts import router as receipts
 from marketplace.api.recovery import router as recovery
 from marketplace.api.schemas import (
     DeviceOut,
@@ -61,6 +62,7 @@ handle_errors(api)
 api.add_router("", audit_log)
 api.add_router("", handovers)
 api.add_router("", recovery)
+api.add_router("", receipts)
 
 
 @api.get("/me", response={200: MeOut, **_ERRORS})

@@ -7,8 +7,10 @@
     - OpenSwarmError           a certificate for a swarm that needs none
     - LabelError               a label that is not the device's, or has ended
     - TooManyLabelsError       a program that is started again and again
+    - ReceiptsBrokenError      receipts that do not continue what the device sent before
   + InvalidError
     - CertificateRequestError  no request for a certificate of ours
+    - ReceiptsRefusedError     receipts that cannot be read, or are not the device's
 * AnnounceError                told to the BitTorrent client as `failure reason` (BEP 3)
 """
 
@@ -21,6 +23,8 @@ __all__ = [
     "CertificateRequestError",
     "LabelError",
     "OpenSwarmError",
+    "ReceiptsBrokenError",
+    "ReceiptsRefusedError",
     "TooManyLabelsError",
     "TorrentNotFoundError",
 ]
@@ -40,6 +44,14 @@ class LabelError(ConflictError):
 
 class TooManyLabelsError(ConflictError):
     code = "too_many_labels"
+
+
+class ReceiptsBrokenError(ConflictError):
+    code = "receipts_broken"
+
+
+class ReceiptsRefusedError(InvalidError):
+    code = "receipts_refused"
 
 
 class CertificateRequestError(InvalidError):

@@ -14,6 +14,7 @@ from marketplace.accounts.types import Device, User
 from marketplace.distribution.errors import TorrentNotFoundError
 from marketplace.distribution.models import AnnounceToken, Torrent
 from marketplace.distribution.progress import record_progress
+from marketplace.distribution.receipts import take_receipts
 from marketplace.licensing import queries as licensing
 from marketplace.packaging import services as packaging
 from seeder.torrents import build_metainfo, info_hash, with_announce
@@ -22,6 +23,7 @@ __all__ = [
     "create_torrent",
     "record_progress",
     "revoke_tokens",
+    "take_receipts",
     "torrent_for_device",
     "torrent_for_origin",
 ]

@@ -462,6 +462,8 @@ API: dict[tuple[str, str], Statuses] = {
     ("GET", "/api/v1/handovers"): (401, 200, 200, 200, 200, 200, 200, 401),
     # An empty word is none, and only ada's desk is asked for one.
     ("POST", "/api/v1/handovers/{handover}/surrender"): (401, 422, 404, 404, 404, 404, 404, 401),
+    # Everybody hands in their own.
+    ("POST", "/api/v1/swarm/receipts"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("PUT", "/api/v1/progress"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("GET", "/api/v1/devices"): (401, 200, 200, 200, 200, 200, 200, 401),
     # Each of ada's devices may remove each: whoever has lost one holds another.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from django.utils import timezone
 from drm.encoding import b64u
 from drm.keys import IdentityKey, SealingKey, sign_sealing_key
 from drm.proof import create_proof
+from drm.receipts import Count, Link, sign_receipts
 from marketplace.accounts import services
 from marketplace.accounts.models import Device, User
 
@@ -53,6 +55,24 @@ class FakeSeeder:
             url=f"{settings.SITE_URL}{path}",
             now=timezone.now(),
             access_token=token,
+        )
+
+    def receipts(
+        self,
+        *,
+        receipts: Sequence[Count] = (),
+        claims: Sequence[Count] = (),
+        head: Link | None = None,
+        chain: str = "A" * 22,
+    ) -> str:
+        """What it got and sent, signed, as the document after `head`."""
+        return sign_receipts(
+            identity=self.identity,
+            chain=chain,
+            head=head,
+            receipts=receipts,
+            claims=claims,
+            now=timezone.now(),
         )
 
     def fields(self, **changes: str) -> dict[str, str]:

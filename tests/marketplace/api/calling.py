@@ -43,6 +43,7 @@ ROUTES = [
     ("GET", "/api/v1/device/status?nonce=" + NONCE),
     ("GET", "/api/v1/handovers?nonce=" + NONCE),
     ("POST", "/api/v1/handovers/{handover}/surrender"),
+    ("POST", "/api/v1/swarm/receipts"),
     ("PUT", "/api/v1/progress"),
     ("DELETE", "/api/v1/device"),
     ("GET", "/api/v1/devices"),
@@ -160,6 +161,8 @@ def call(
         body = {"surrender": seeder.surrender}
     if path.endswith("/recovery-key") and method == "PUT" and body is None:
         body = asdict(public_parts())
+    if path.endswith("/swarm/receipts") and body is None:
+        body = {"receipts": seeder.receipts()}
     if method == "PUT" and body is None:
         body = {"items": []}
     data = body if isinstance(body, str) else "" if body is None else json.dumps(body)

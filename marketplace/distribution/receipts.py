@@ -1,0 +1,221 @@
+"""Taking what devices sign of their deliveries: in the order of their chains, once, and only
+what can be theirs to say.
+
+    head (chain, n, hash) ── document n+1 that names hash ──► head (chain, n+1, its hash)
+                          ── the same document again ──────► nothing happens
+                          ── n+2 or later ─────────────────► broken: gap
+                          ── n or earlier, another one ────► broken: fork
+
+A broken chain takes no more; the device begins another, in which it says its totals again.
+Of two totals for the same pair the larger counts, never their sum, so a new chain, a replay
+or a second telling earns nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from drm.encoding import from_b64u
+from drm.errors import DrmError
+from drm.keys import IdentityPublicKey
+from drm.receipts import Count, Receipts, verify_receipts
+from marketplace.accounts.types import Device, User
+from marketplace.distribution.errors import ReceiptsBrokenError, ReceiptsRefusedError
+from marketplace.distribution.models import SwarmLabel
+from marketplace.distribution.networks import note_network
+from marketplace.distribution.receipt_models import Claim, Receipt, ReceiptChain
+from marketplace.licensing import queries as licensing
+
+__all__ = ["CHAINS_A_DAY", "Taken", "take_receipts"]
+
+CHAINS_A_DAY: Final = 20  # a device that is set back to an old copy needs one each time
+_Broken = ReceiptChain.Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The number of the document that was taken; how many of its counts are on record."""
+
+    sequence: int
+    counted: int
+
+
+def take_receipts(
+    *, user: User, device: Device, document: str, address: str | None, now: dt.datetime
+) -> Taken:
+    """Take one signed document of `device`, which asks from `address`.
+
+    Counts are passed over where the package is not the user's to open (so after a refund),
+    or the label is unknown, the device's own, or of a device that was removed. Raises
+    ReceiptsRefusedError for what this device did not sign or nobody can read, and
+    ReceiptsBrokenError where the document does not continue the chain.
+    """
+    signed = _verified(device, document)
+    try:
+        with transaction.atomic():
+            _advance(device, signed, now=now)
+            note_network(device_id=device.pk, address=address, now=now)
+            return Taken(signed.link.sequence, _keep(user, device, signed, now=now))
+    except (_Discontinuous, IntegrityError):
+        # Outside of the transaction, as what is refused is on record all the same.
+        if not _was_taken(device, signed):
+            raise ReceiptsBrokenError(
+                _("These receipts do not continue what this device sent before. Begin a new chain.")
+            ) from None
+    return Taken(signed.link.sequence, 0)
+
+
+class _Discontinuous(Exception):  # noqa: N818 - never leaves this module
+    """The document is not the one that comes next."""
+
+
+def _verified(device: Device, document: str) -> Receipts:
+    public = IdentityPublicKey.from_bytes(from_b64u(device.identity_key))
+    try:
+        return verify_receipts(document, identity_public=public)
+    except DrmError as error:
+        raise ReceiptsRefusedError(
+            _("These receipts cannot be read or are not this device's, so none was taken: %s")
+            % error.message
+        ) from error
+
+
+def _advance(device: Device, signed: Receipts, *, now: dt.datetime) -> None:
+    """Make `signed` the head of its chain, where it is the one to come; of two rivals one does."""
+    own = ReceiptChain.objects.filter(device_id=device.pk, chain=signed.link.chain)
+    # One statement that names what it continues, so no other can continue it, too.
+    continued = own.filter(
+        sequence=signed.link.sequence - 1, head=signed.previous or "", broken=_Broken.NO
+    ).update(sequence=signed.link.sequence, head=signed.link.hash, updated_at=now)
+    if not continued:
+        if signed.link.sequence != 1 or own.exists():
+            raise _Discontinuous
+        _begin(device, signed, now=now)
+
+
+def _begin(device: Device, signed: Receipts, *, now: dt.datetime) -> None:
+    own = ReceiptChain.objects.filter(device_id=device.pk)
+    if own.filter(began_at__gt=now - dt.timedelta(days=1)).count() >= CHAINS_A_DAY:
+        raise ReceiptsBrokenError(
+            _("This device has begun its receipts anew too often today. Try again tomorrow.")
+        )
+    own.filter(broken=_Broken.NO).update(broken=_Broken.LEFT)
+    ReceiptChain.objects.create(
+        device=device,
+        chain=signed.link.chain,
+        sequence=1,
+        head=signed.link.hash,
+        began_at=now,
+        updated_at=now,
+    )
+
+
+def _was_taken(device: Device, signed: Receipts) -> bool:
+    """Whether `signed` is the head, sent again; else note how it breaks a chain known here."""
+    head = ReceiptChain.objects.filter(device_id=device.pk, chain=signed.link.chain).first()
+    if head is None:
+        return False
+    if (head.sequence, head.head) == (signed.link.sequence, signed.link.hash):
+        return True
+    is_gap = signed.link.sequence > head.sequence + 1
+    ReceiptChain.objects.filter(pk=head.pk, broken=_Broken.NO).update(
+        broken=_Broken.GAP if is_gap else _Broken.FORK
+    )
+    return False
+
+
+def _keep(user: User, device: Device, signed: Receipts, *, now: dt.datetime) -> int:
+    packages = licensing.packages_of(user)
+    told = [*signed.receipts, *signed.claims]
+    owners = _owners({count.label for count in told})
+
+    def believable(counts: Sequence[Count]) -> list[Count]:
+        return [
+            count
+            for count in counts
+            if count.package_id in packages
+            and count.label in owners
+            and ((owner := owners[count.label]) is None or owner.pk != device.pk)
+        ]
+
+    receipts = believable(signed.receipts)
+    # Nobody claims to have sent to the origin: its copy was there first.
+    claims = [count for count in believable(signed.claims) if owners[count.label] is not None]
+    _keep_receipts(device, receipts, owners, now=now)
+    _keep_claims(device, claims, owners, now=now)
+    return len(receipts) + len(claims)
+
+
+def _owners(labels: set[str]) -> dict[str, Device | None]:
+    """Whose each label is, None: the origin's; without those of removed devices."""
+    rows = SwarmLabel.objects.filter(label__in=labels).select_related("device__user")
+    return {
+        row.label: row.device
+        for row in rows
+        if row.device is None or (row.device.removed_at is None and row.device.user.is_active)
+    }
+
+
+def _keep_receipts(
+    device: Device,
+    counts: Sequence[Count],
+    owners: dict[str, Device | None],
+    *,
+    now: dt.datetime,
+) -> None:
+    known = Receipt.objects.filter(receiver_id=device.pk, label__in={c.label for c in counts})
+    before = {(row.package_id, row.label): row.bytes for row in known}
+    Receipt.objects.bulk_create(
+        [
+            Receipt(
+                receiver=device,
+                sender=owners[count.label],
+                package_id=count.package_id,
+                label=count.label,
+                bytes=count.total,
+                updated_at=now,
+            )
+            for count in _grown(counts, before)
+        ],
+        update_conflicts=True,
+        unique_fields=["package", "receiver", "label"],
+        update_fields=["bytes", "updated_at"],
+    )
+
+
+def _keep_claims(
+    device: Device,
+    counts: Sequence[Count],
+    owners: dict[str, Device | None],
+    *,
+    now: dt.datetime,
+) -> None:
+    known = Claim.objects.filter(sender_id=device.pk, label__in={c.label for c in counts})
+    before = {(row.package_id, row.label): row.bytes for row in known}
+    Claim.objects.bulk_create(
+        [
+            Claim(
+                sender=device,
+                receiver=owners[count.label],
+                package_id=count.package_id,
+                label=count.label,
+                bytes=count.total,
+                updated_at=now,
+            )
+            for count in _grown(counts, before)
+        ],
+        update_conflicts=True,
+        unique_fields=["package", "sender", "label"],
+        update_fields=["bytes", "updated_at"],
+    )
+
+
+def _grown(counts: Sequence[Count], before: dict[tuple[str, str], int]) -> list[Count]:
+    """Totals only grow: a smaller one, as of an older copy of the device, changes nothing."""
+    return [c for c in counts if c.total > before.get((c.package_id, c.label), 0)]
