@@ -19,12 +19,12 @@ run: setup
 	@GEOBUK_DATA="$(abspath $(DATA))" GEOBUK_URL="http://127.0.0.1:$(PORT)" $(BIN)/python manage.py sandbox
 
 test: setup lint
-	@scripts/system-packages.sh postgresql chromium fonts-noto-cjk nodejs dbus gnome-keyring
+	@scripts/system-packages.sh postgresql chromium fonts-noto-cjk nodejs dbus gnome-keyring redis-server qbittorrent-nox
 	@$(BIN)/python -m tests.on_postgres -m race -n 2
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: setup
-	@scripts/system-packages.sh nginx
+	@scripts/system-packages.sh nginx opentracker
 	@FULL="$(FULL)" $(BIN)/python -m benchmarks $(ARGS)
 
 lint: setup

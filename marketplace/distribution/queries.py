@@ -22,10 +22,11 @@ def downloads_of(user: User) -> list[Download]:
 
 
 def swarm_sizes(package_ids: Collection[str]) -> dict[str, SwarmSize]:
-    """How many peers share each package now, as this process's tracker has heard it."""
+    """How many peers share each package now, as this process has heard of it."""
     torrents = Torrent.objects.filter(package_id__in=package_ids)
     return {
-        package_id: SWARMS.size(pk) for pk, package_id in torrents.values_list("pk", "package_id")
+        package_id: SWARMS.size(bytes.fromhex(info_hash)[:20])
+        for info_hash, package_id in torrents.values_list("info_hash", "package_id")
     }
 
 

@@ -19,8 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.conf import settings
+
 from marketplace.distribution.announce import Announce, PeerAddress
 from marketplace.distribution.swarm_changes import Change
+from marketplace.distribution.swarm_redis import RedisFeed
 from marketplace.distribution.swarm_rows import EMPTY, FAMILIES, Peer, Swarm, Window
 
 __all__ = ["LIFETIME", "SWARMS", "Feed", "SwarmSize", "Swarms", "View", "heard"]
@@ -248,8 +251,13 @@ def _share(free: dict[tuple[bool, int], int], count: int) -> dict[tuple[bool, in
     return shares
 
 
+def _feed() -> Feed | None:
+    url = settings.SWARM_REDIS
+    return RedisFeed(url, lifetime=LIFETIME) if url else None
+
+
 # The one peer store of this process: the tracker and the API write it, pages read sizes.
-SWARMS = Swarms()
+SWARMS = Swarms(feed=_feed())
 
 
 def heard(swarm_id: bytes, member: str, announce: Announce, host: bytes, now: float) -> View:

@@ -55,7 +55,7 @@ def unpack(data: bytes) -> Iterator[Change]:
         try:
             now, flags, port, of_host, of_member, swarm_id, peer_id = _HEAD.unpack_from(data, at)
         except struct.error as error:
-            raise ValueError(str(error)) from error
+            raise ValueError("a change of the swarms is cut") from error
         at += _HEAD.size
         end = at + of_host + of_member
         if end > len(data) or of_host not in {0, 4, 16}:

@@ -274,9 +274,14 @@ STRIPE_TRANSPORT: Callable[[str], Any] | None = None
 
 # The tracker's address as the seeders see it.
 TRACKER_URL = os.environ.get("GEOBUK_TRACKER_URL", f"{SITE_URL}/announce")
+# Where several web processes tell each other of peers: redis://…. Empty: one process alone.
+SWARM_REDIS = os.environ.get("GEOBUK_SWARM_REDIS", "")
 ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "0.0.0.0:6881")
 # The IP address at which peers dial the origin, where it is not the one it announces from.
 ORIGIN_ADDRESS = os.environ.get("GEOBUK_ORIGIN_ADDRESS", "")
+
+# Whether a new package's swarm is closed: only devices with a certificate of it get in.
+CLOSED_SWARMS = os.environ.get("GEOBUK_SWARMS", "open") != "open"
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
