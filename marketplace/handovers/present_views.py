@@ -18,6 +18,7 @@ from marketplace.accounts.queries import person
 from marketplace.accounts.types import User
 from marketplace.core.errors import ConflictError, InvalidError
 from marketplace.handovers import presents
+from marketplace.handovers.errors import PresentClosedError
 from marketplace.handovers.forms import AddressForm
 from marketplace.handovers.present_models import Present
 
@@ -87,6 +88,14 @@ def address(request: HttpRequest, present_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def claim(request: HttpRequest, token: str) -> HttpResponse:
     """What a mailed link leads to. To look takes nothing: mail programs look, too."""
+    try:
+        return _claim(request, token)
+    except PresentClosedError as error:  # it was sent elsewhere, perhaps in this moment
+        context = {"detail": str(error)}
+        return render(request, "handovers/present_elsewhere.html", context, status=409)
+
+
+def _claim(request: HttpRequest, token: str) -> HttpResponse:
     found = presents.present_by_token(token)
     if request.method != "POST":
         return _claim_page(request, found, token)

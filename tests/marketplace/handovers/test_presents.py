@@ -142,6 +142,21 @@ def test_another_address_closes_the_link_to_the_first(ada: Person, eve: Person) 
     assert claim(eve, newest_link("eve@example.org")).status_code == 302
 
 
+def test_the_page_of_an_old_link_says_in_its_heading_what_happened(ada: Person) -> None:
+    present = give(ada)
+    old = newest_link()
+    ada.post(f"/presents/{present.pk}/address/", address="eve@example.org")
+
+    page = Client().get(old)
+
+    shown = page.content.decode()
+    assert page.status_code == 409
+    assert "<h1>This present went elsewhere</h1>" in shown
+    assert "The newest mail has the link that does" in shown
+    assert "Not at this moment" not in shown
+    assert present.entitlement.listing.title not in shown
+
+
 @pytest.mark.parametrize("address", ["", "nobody", "ADA@example.org"])
 def test_an_address_that_is_none_changes_nothing(ada: Person, address: str) -> None:
     present = give(ada)
