@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["LEAF_SIZE", "FileHash", "FileHasher", "hash_leaves"]
+__all__ = ["LEAF_SIZE", "FileHash", "FileHasher", "hash_leaves", "piece_root"]
 
 LEAF_SIZE: Final = 16 * 1024  # BEP 52, "pieces root"
 HASH_SIZE: Final = 32
@@ -40,6 +40,17 @@ def hash_leaves(data: bytes | bytearray | memoryview) -> list[bytes]:
     return [
         sha256(view[start : start + LEAF_SIZE]).digest() for start in range(0, len(view), LEAF_SIZE)
     ]
+
+
+def piece_root(leaves: Sequence[bytes], *, piece_length: int | None) -> bytes:
+    """Return the hash of one piece from those of its leaves, as `hash_leaves` gives them.
+
+    `piece_length` in bytes, also for the last and shorter piece of a file of several; None
+    for a file that is one piece, whose tree is as high as its own leaves need (BEP 52).
+    """
+    if piece_length is None:
+        return _root(leaves, _power_of_two(len(leaves)), ZERO_HASH)
+    return _root(leaves, piece_length // LEAF_SIZE, ZERO_HASH)
 
 
 class FileHasher:

@@ -55,6 +55,7 @@ class Store:
         self.missing = missing
         self.save_path = folder / "packages"  # `Session.add`'s second argument
         self.session_folder = folder / "session"
+        self.scrub_file = self.session_folder / "scrub.json"  # seeder.scrubbing
         self._torrents = folder / "torrents"
         self._used = (0.0, 0)  # when it was counted, and the bytes
         if not missing:
