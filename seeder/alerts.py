@@ -14,6 +14,8 @@ from typing import Any
 
 import libtorrent as lt
 
+from seeder.line import LineEvent, PortMapped, PortRefused, SeenAs, Traffic
+
 __all__ = [
     "ALERT_MASK",
     "ONLY_IF_MODIFIED",
@@ -45,6 +47,7 @@ ALERT_MASK = int(
     | lt.alert_category.status
     | lt.alert_category.storage
     | lt.alert_category.tracker
+    | lt.alert_category.port_mapping
 )
 
 
@@ -89,10 +92,11 @@ class StatusReport:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A TCP socket listens."""
+    """A TCP socket listens; `tls` where it is the one of closed swarms."""
 
     host: str
     port: int
+    tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +213,7 @@ TorrentEvent = (
     | TrackerFailed
     | TrackerAnswered
 )
-Event = StatusReport | Listening | ListenFailed | Removed | AlertsDropped | TorrentEvent
+Event = StatusReport | Listening | ListenFailed | Removed | AlertsDropped | LineEvent | TorrentEvent
 
 _CHECKING = {
     lt.torrent_status.checking_files,
@@ -281,9 +285,10 @@ def _state(status: Any) -> TorrentState:
 
 
 def _copy_listening(alert: Any) -> Event | None:
-    if alert.socket_type != lt.socket_type_t.tcp:
+    tls = alert.socket_type == lt.socket_type_t.tcp_ssl
+    if not tls and alert.socket_type != lt.socket_type_t.tcp:
         return None
-    return Listening(str(alert.address), int(alert.port))
+    return Listening(str(alert.address), int(alert.port), tls=tls)
 
 
 def _copy_listen_failed(alert: Any) -> Event:
@@ -324,6 +329,22 @@ def _peer(info_hash: str, peer: Any) -> PeerSnapshot:
     )
 
 
+def _copy_traffic(alert: Any) -> Event:
+    values = alert.values
+    return Traffic(
+        # libtorrent estimates what TCP and IP add; a home line's bill counts it too.
+        sent=values["net.sent_bytes"] + values["net.sent_ip_overhead_bytes"],
+        received=values["net.recv_bytes"] + values["net.recv_ip_overhead_bytes"],
+        content_sent=values["net.sent_payload_bytes"],
+        content_received=values["net.recv_payload_bytes"],
+        incoming=bool(values["net.has_incoming_connections"]),
+    )
+
+
+def _via(alert: Any) -> str:
+    return "UPnP" if alert.map_transport == lt.portmap_transport.upnp else "NAT-PMP"
+
+
 _COPIERS: dict[type, Callable[[Any], Event | None]] = {
     lt.state_update_alert: _copy_status,
     lt.listen_succeeded_alert: _copy_listening,
@@ -342,5 +363,9 @@ _COPIERS: dict[type, Callable[[Any], Event | None]] = {
     lt.torrent_error_alert: _copy_file_error,
     lt.tracker_error_alert: _copy_tracker_error,
     lt.tracker_reply_alert: lambda alert: TrackerAnswered(_hash_of(alert)),
+    lt.session_stats_alert: _copy_traffic,
+    lt.portmap_alert: lambda alert: PortMapped(_via(alert), int(alert.external_port)),
+    lt.portmap_error_alert: lambda alert: PortRefused(_via(alert), alert.error.message()),
+    lt.external_ip_alert: lambda alert: SeenAs(str(alert.external_address)),
     lt.alerts_dropped_alert: lambda alert: AlertsDropped(),
 }

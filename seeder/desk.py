@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from seeder import alerts
+from seeder.line import Line, PortMapped, PortRefused, SeenAs, Traffic
 from seeder.resume import ResumeFolder, file_times
 from seeder.tracked import TrackedTorrent
 
@@ -27,6 +28,7 @@ class Desk:
         self.removed: set[alerts.Removed] = set()
         self.listening: list[alerts.Listening] = []
         self.listen_failures: list[alerts.ListenFailed] = []
+        self.line = Line()
         self.closing = False
         self.save_failures = 0
         self.resume = resume
@@ -66,6 +68,8 @@ class Desk:
                 self.listen_failures.append(event)
             case alerts.Removed():
                 self.removed.add(event)
+            case Traffic() | PortMapped() | PortRefused() | SeenAs():
+                self.line.hear(event)
             case alerts.AlertsDropped():
                 _log.warning("libtorrent's alert queue ran over; the next report repairs the view")
             case _:

@@ -62,6 +62,7 @@ class ResumeFolder:
         self._folder = folder
         marker = folder / _CLEAN
         self.ended_in_order = marker.exists()
+        self._saved: set[str] = set()  # in this session: nothing was cut since
         marker.unlink(missing_ok=True)
         sync_folder(folder)
 
@@ -74,7 +75,8 @@ class ResumeFolder:
                 payload, times = opened
                 # A former copy knows less than the files, so it is never the whole truth.
                 current = candidate == path and times == file_times(paths)
-                return ResumeData(payload, trusted=self.ended_in_order and current)
+                whole = self.ended_in_order or info_hash in self._saved
+                return ResumeData(payload, trusted=whole and current)
         return None
 
     def save(self, info_hash: str, payload: bytes, times: Sequence[FileTime] | None) -> None:
@@ -85,10 +87,12 @@ class ResumeFolder:
         }
         envelope = b"\n".join((_MAGIC, json.dumps(header).encode(), payload))
         write_atomically(self._path(info_hash), envelope, keep_previous=True)
+        self._saved.add(info_hash)
 
     def forget(self, info_hash: str) -> None:
         """Drop what is known of a torrent."""
         path = self._path(info_hash)
+        self._saved.discard(info_hash)
         path.unlink(missing_ok=True)
         previous_path(path).unlink(missing_ok=True)
 

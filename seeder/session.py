@@ -10,7 +10,8 @@ was, the files are hashed again, and everything that is there is found.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,16 +23,17 @@ from seeder.alerts import PeerSnapshot, TorrentState
 from seeder.desk import Desk
 from seeder.errors import (
     ListenError,
-    SessionClosedError,
     SessionError,
     SourceFilesError,
-    SwarmTimeoutError,
     TorrentError,
-    UnknownTorrentError,
 )
+from seeder.filters import block, classify
+from seeder.line import Traffic
 from seeder.pump import AlertPump
 from seeder.resume import ResumeFolder
-from seeder.session_settings import SessionSettings
+from seeder.session_settings import SessionSettings, random_label, require_label
+from seeder.session_view import SessionView
+from seeder.tls import FFDHE2048
 from seeder.torrents import TorrentInfo, read_metainfo
 from seeder.tracked import TorrentSnapshot, TrackedTorrent
 
@@ -51,10 +53,11 @@ _REMOVE_SECONDS = 5.0
 _SAVE_SECONDS = 3.5  # leaves the trackers a second for the good-bye within `close`'s five
 
 
-class Session:
+class Session(SessionView):
     """Downloads and seeds private torrents until `close`; also a context manager.
 
-    `listen` is libtorrent's list of interfaces ("127.0.0.1:0" takes a free port);
+    `listen` is libtorrent's list of interfaces ("127.0.0.1:0" takes a free port, and
+    "127.0.0.1:0,127.0.0.1:0s" a second one for closed swarms, over TLS);
     `state_folder` belongs to this session alone. Raises ListenError where no
     address could be had.
     """
@@ -62,12 +65,19 @@ class Session:
     def __init__(
         self, listen: str, state_folder: Path, *, settings: SessionSettings | None = None
     ) -> None:
-        self._settings = settings or SessionSettings()
-        self._desk = Desk(ResumeFolder(state_folder))
-        self._changed, self._torrents = self._desk.changed, self._desk.torrents
+        chosen = settings or SessionSettings()
+        self._settings = replace(chosen, label=chosen.label or random_label())
+        self._label = self._settings.label
+        super().__init__(Desk(ResumeFolder(state_folder)))
         # The stubs describe libtorrent 2.0, so the session is untyped here.
         self._lt: Any = lt.session(self._settings.for_libtorrent(listen))  # type: ignore[arg-type]  # as said
-        self._lt.set_peer_class_filter(_every_peer_counts())
+        # Peers of the own network obey like all others, wherever they are put.
+        local = self._lt.local_peer_class_id
+        self._lt.set_peer_class(
+            local, self._lt.get_peer_class(local) | {"ignore_unchoke_slots": False}
+        )
+        self._lan_counts = True
+        self._lt.set_peer_class_filter(_peer_classes(lan_counts=True))
         self._pump = AlertPump(
             self._lt,
             handle=self._desk.handle_all,
@@ -90,9 +100,19 @@ class Session:
         self.close()
 
     @property
-    def port(self) -> int:
-        """The TCP port that peers dial."""
-        return self._desk.listening[0].port
+    def label(self) -> str:
+        """The peer id of torrents that are added from now on."""
+        return self._label
+
+    def relabel(self, label: str) -> None:
+        """Take another peer id for torrents that are added from now on; the others keep theirs.
+
+        Raises SessionError where it is no label.
+        """
+        with self._changed:
+            self._require_open()
+            self._lt.apply_settings({"peer_fingerprint": require_label(label).encode()})
+            self._label = label
 
     def add(
         self,
@@ -117,7 +137,7 @@ class Session:
             if known is not None:
                 self._announce_to(known, info.announce)
                 return info
-            torrent = TrackedTorrent(info, save_path, seed_mode=seed_mode)
+            torrent = TrackedTorrent(info, save_path, seed_mode=seed_mode, label=self._label)
             if seed_mode:
                 torrent.require_sizes()
             save_path.mkdir(parents=True, exist_ok=True)
@@ -130,13 +150,20 @@ class Session:
             self._torrents[info.info_hash] = torrent
         return info
 
-    def remove(self, info_hash: str, *, delete_files: bool = False) -> None:
-        """Take a torrent out, and with `delete_files` its files; returns when they are released."""
+    def remove(self, info_hash: str, *, delete_files: bool = False, remember: bool = False) -> None:
+        """Take a torrent out, and with `delete_files` its files; returns when they are released.
+
+        With `remember` it is saved first, so that adding it again hashes nothing.
+        """
         with self._changed:
             torrent = self._torrent(info_hash)
+            if remember:
+                torrent.ask_to_save(torrent.handle.flush_cache)
+                self._wait(lambda: torrent.settled, _SAVE_SECONDS, "the saving of a torrent")
             del self._torrents[info_hash]
             # The pump saves no torrent that it does not know, so nothing is written again.
-            self._desk.resume.forget(info_hash)
+            if not remember:
+                self._desk.resume.forget(info_hash)
             option = lt.options_t.delete_files if delete_files else 0
             self._lt.remove_torrent(torrent.handle, option)
             gone = alerts.Removed(info_hash, deleted=delete_files)
@@ -172,52 +199,78 @@ class Session:
         with self._changed:
             self._torrent(info_hash).handle.connect_peer(address)
 
-    def set_rates(self, *, download: int, upload: int) -> None:
-        """Change the limits in bytes a second, 0 for none."""
+    def set_certificate(self, info_hash: str, certificate: str, key: str) -> None:
+        """Show this certificate (PEM, with its private key) to peers of a closed swarm.
+
+        A second one renews the first: who is connected stays so. Kept in memory only.
+        """
+        with self._changed:
+            torrent = self._torrent(info_hash)
+            torrent.handle.set_ssl_certificate_buffer(certificate, key, FFDHE2048)
+            torrent.certified = True
+
+    def cut(self, info_hash: str, hosts: Collection[str]) -> None:
+        """Keep these hosts out of one torrent from now on, and no others.
+
+        Who is connected from there is cut at once. An IPv6 host stands for its /64, since
+        whoever has one address of it has them all. Whoever is to come back after the cut is
+        let in again by a second call without it.
+        """
+        with self._changed:
+            torrent = self._torrent(info_hash)
+            torrent.kept_out = frozenset(hosts)
+            everywhere = {host for one in self._torrents.values() for host in one.kept_out}
+            # The session has one filter; each torrent says whether it follows it.
+            self._lt.set_ip_filter(block(lt.ip_filter(), everywhere))
+            flag = lt.torrent_flags.apply_ip_filter
+            (torrent.handle.set_flags if hosts else torrent.handle.unset_flags)(flag)
+
+    def set_rates(self, *, download: int, upload: int, lan: bool = True) -> None:
+        """Change the limits in bytes a second, 0 for none; they hold for peers of the own
+        network (`seeder.line.is_lan`) where `lan` is on. To change that drops every link once."""
         with self._changed:
             self._require_open()
             self._lt.apply_settings({"download_rate_limit": download, "upload_rate_limit": upload})
+            if lan is not self._lan_counts:
+                self._lan_counts = lan
+                self._lt.set_peer_class_filter(_peer_classes(lan_counts=lan))
+                # A link keeps the class that it began with.
+                self._lt.pause()
+                self._lt.resume()
 
-    def snapshot(self) -> tuple[TorrentSnapshot, ...]:
-        """Give every torrent as it was at the last report, in the order of adding."""
-        with self._changed:
-            return tuple(torrent.snapshot() for torrent in self._torrents.values())
-
-    def peers(self) -> tuple[PeerSnapshot, ...]:
-        """Ask who is connected now, in every torrent that has peers.
-
-        Takes a question to libtorrent's thread for each of those, and no lock meanwhile.
-        """
+    def set_sharing(self, sharing: bool) -> None:
+        """Whether any content may be sent; off holds at once, in the middle of a piece too."""
         with self._changed:
             self._require_open()
-            asked = {
-                name: torrent.handle
-                for name, torrent in self._torrents.items()
-                if torrent.status is not None and torrent.status.peers
-            }
-        return tuple(
-            peer for name, handle in asked.items() for peer in alerts.ask_peers(name, handle)
-        )
-
-    def wait_for(
-        self, predicate: Callable[[tuple[TorrentSnapshot, ...]], bool], *, timeout: float
-    ) -> tuple[TorrentSnapshot, ...]:
-        """Wait until the snapshot fulfils the predicate; SwarmTimeoutError after `timeout` s."""
-        with self._changed:
-            self._require_open()
-            self._wait(lambda: predicate(self.snapshot()), timeout, "the torrents")
-            return self.snapshot()
-
-    def wait_for_state(
-        self, info_hash: str, state: TorrentState, *, timeout: float
-    ) -> TorrentSnapshot:
-        """Wait until one torrent is in the state."""
-        with self._changed:
-            torrent = self._torrent(info_hash)
-            self._wait(
-                lambda: torrent.snapshot().state is state, timeout, f"the state {state.value!r}"
+            self._lt.apply_settings(
+                {
+                    "unchoke_slots_limit": -1 if sharing else 0,
+                    # These pieces would be given to whoever is choked (BEP 6).
+                    "allowed_fast_set_size": 5 if sharing else 0,
+                }
             )
-            return torrent.snapshot()
+
+    def set_discovery(self, *, router: bool, open_swarms: bool) -> None:
+        """Whether the router is asked for a port, and DHT and LAN for peers of open torrents."""
+        with self._changed:
+            self._require_open()
+            if not router:
+                self._desk.line.forget_router()
+            self._lt.apply_settings(
+                {
+                    "enable_upnp": router,
+                    "enable_natpmp": router,
+                    "enable_dht": open_swarms,
+                    "enable_lsd": open_swarms,
+                }
+            )
+
+    def traffic(self) -> Traffic:
+        """What went over the line since the session began, as of the last call; asks anew."""
+        with self._changed:
+            self._require_open()
+            self._lt.post_session_stats()
+            return self._desk.line.traffic
 
     def close(self) -> None:
         """Save everything and stop, within five seconds; a second call does nothing."""
@@ -247,7 +300,7 @@ class Session:
         # A torrent of one file lies in the save path itself, whatever its name says.
         alone = len(torrent.paths) == 1
         parameters.save_path = str(torrent.folder if alone else torrent.save_path)
-        parameters.flags &= ~(flags.auto_managed | flags.paused)
+        parameters.flags &= ~(flags.auto_managed | flags.paused | flags.apply_ip_filter)
         if paused:
             parameters.flags |= flags.paused
         if torrent.seed_mode:
@@ -271,37 +324,14 @@ class Session:
             torrent.announce = announce
             torrent.handle.replace_trackers([{"url": announce, "tier": 0}] if announce else [])
 
-    def _torrent(self, info_hash: str) -> TrackedTorrent:
-        self._require_open()
-        try:
-            return self._torrents[info_hash]
-        except KeyError:
-            raise UnknownTorrentError(
-                f"No torrent {info_hash[:12]}… is running here; add it first."
-            ) from None
-
-    def _require_open(self) -> None:
-        if self._desk.closing:
-            raise SessionClosedError("The session is closed; start the seeder again.")
-
-    def _wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        def over() -> bool:
-            return condition() or self._desk.closing or not self._pump.alive
-
-        if not self._changed.wait_for(over, timeout):
-            raise SwarmTimeoutError(f"Waiting for {what} took longer than {timeout:g} s.")
-        if not condition():
-            self._require_open()
-            raise SessionError("The BitTorrent part has stopped; start the seeder again.")
-
     def _wait_until_listening(self, listen: str) -> None:
         with self._changed:
             self._changed.wait_for(
                 lambda: bool(self._desk.listening or self._desk.listen_failures), _LISTEN_SECONDS
             )
-            if not self._desk.listening:
-                # Another interface of the list may still succeed.
-                self._changed.wait_for(lambda: bool(self._desk.listening), 0.5)
+            # The others of the list may still come.
+            wanted = len(listen.split(","))
+            self._changed.wait_for(lambda: len(self._desk.listening) >= wanted, 0.5)
             if self._desk.listening:
                 return
             reasons = {failure.message for failure in self._desk.listen_failures}
@@ -312,11 +342,8 @@ class Session:
         )
 
 
-def _every_peer_counts() -> Any:
-    """Put peers of the local network under the same limits as all others."""
-    rules: Any = lt.ip_filter()
-    session: Any = lt.session  # for the stubs the constant is a method
-    everyone = 1 << session.global_peer_class_id
-    rules.add_rule("0.0.0.0", "255.255.255.255", everyone)  # noqa: S104  # a range, not an address to bind
-    rules.add_rule("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", everyone)
-    return rules
+def _peer_classes(*, lan_counts: bool) -> Any:
+    """Put every peer under the same limits; without `lan_counts` all but those of the LAN."""
+    session: Any = lt.session  # for the stubs the constants are methods
+    everyone, nearby = 1 << session.global_peer_class_id, 1 << session.local_peer_class_id
+    return classify(lt.ip_filter(), everyone=everyone, nearby=everyone if lan_counts else nearby)

@@ -10,7 +10,7 @@ from typing import Any
 from seeder.alerts import ALERT_MASK
 from seeder.errors import SessionError
 
-__all__ = ["LABEL_LENGTH", "SessionSettings"]
+__all__ = ["LABEL_LENGTH", "SessionSettings", "random_label", "require_label"]
 
 LABEL_LENGTH = 20  # of a peer id (BEP 3)
 _LETTERS = string.ascii_letters + string.digits
@@ -51,7 +51,7 @@ class SessionSettings:
             "listen_interfaces": listen,
             "outgoing_interfaces": self.outgoing,
             "user_agent": self.user_agent,
-            "peer_fingerprint": self._label().encode(),
+            "peer_fingerprint": require_label(self.label or random_label()).encode(),
             "alert_mask": ALERT_MASK,
             "alert_queue_size": 100_000,
             "download_rate_limit": self.download_rate,
@@ -94,9 +94,14 @@ class SessionSettings:
             "validate_https_trackers": True,
         }
 
-    def _label(self) -> str:
-        if not self.label:
-            return "".join(secrets.choice(_LETTERS) for _ in range(LABEL_LENGTH))
-        if len(self.label) != LABEL_LENGTH or set(self.label) - set(_LETTERS):
-            raise SessionError(f"A label is {LABEL_LENGTH} letters and digits. Ask for a new one.")
-        return self.label
+
+def random_label() -> str:
+    """A label that nobody has given out."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(LABEL_LENGTH))
+
+
+def require_label(label: str) -> str:
+    """The label, or SessionError where it is none."""
+    if len(label) != LABEL_LENGTH or set(label) - set(_LETTERS):
+        raise SessionError(f"A label is {LABEL_LENGTH} letters and digits. Ask for a new one.")
+    return label

@@ -44,6 +44,9 @@ class TorrentSnapshot:
     seeds: int
     error: str  # a sentence, or nothing
     tracker_error: str  # what the tracker said last, or nothing
+    closed: bool = False  # a closed swarm, that is entered by certificate
+    certified: bool = False  # a certificate was handed in since it was added
+    label: str = ""  # by which peers know it
 
 
 class Saving(Enum):
@@ -57,13 +60,18 @@ class Saving(Enum):
 class TrackedTorrent:
     """What the session knows of one torrent. `handle` is libtorrent's."""
 
-    def __init__(self, info: TorrentInfo, save_path: Path, *, seed_mode: bool) -> None:
+    def __init__(
+        self, info: TorrentInfo, save_path: Path, *, seed_mode: bool, label: str = ""
+    ) -> None:
         self.info = info
         self.announce = info.announce
         self.save_path = save_path
         self.folder = save_path / info.name
         self.paths = [self.folder / file.name for file in info.files]
         self.seed_mode = seed_mode
+        self.label = label
+        self.certified = False
+        self.kept_out: frozenset[str] = frozenset()  # hosts
         self.handle: Any = None
         self.status: TorrentStatus | None = None
         self.fault = ""
@@ -145,6 +153,9 @@ class TrackedTorrent:
             seeds=status.seeds,
             error=self._error(status),
             tracker_error=self.tracker_error,
+            closed=self.info.closed,
+            certified=self.certified,
+            label=self.label,
         )
 
     def _state(self, status: TorrentStatus) -> TorrentState:

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from seeder.errors import SessionClosedError, SessionError
-from seeder.session import PeerSnapshot, Session, TorrentState
-from tests.swarm.conftest import OpenSession
+from seeder.session import TorrentState
+from tests.swarm.conftest import OpenSession, await_peers
 from tests.swarm.content import Content, make_content
 
 pytestmark = pytest.mark.swarm
@@ -16,16 +15,6 @@ pytestmark = pytest.mark.swarm
 @pytest.fixture
 def content(tmp_path: Path) -> Content:
     return make_content(tmp_path / "origin", [3_000_000])
-
-
-def await_peers(session: Session, count: int) -> tuple[PeerSnapshot, ...]:
-    """Ask until so many are connected and known by their labels."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        peers = session.peers()
-        if len(peers) == count and all(peer.label for peer in peers):
-            return peers
-    raise AssertionError(session.peers())
 
 
 def test_both_ends_of_a_connection_are_told_with_label_direction_and_payload(
