@@ -42,7 +42,7 @@ NAMES = {
         "DETAILS_INDEX FileEntry Manifest SealedFile associated_data check_entry check_key "
         "open_details package_id read_manifest seal_details sign_manifest"
     ),
-    "merkle": "FileHash FileHasher LEAF_SIZE hash_leaves",
+    "merkle": "FileHash FileHasher LEAF_SIZE hash_leaves piece_root",
     "package": (
         "SealedPackage associated_data choose_piece_length make_manifest open_file seal_files"
     ),
