@@ -26,7 +26,7 @@ from marketplace.checkout.errors import AlreadySubscribedError, TermsChangedErro
 from marketplace.checkout.mails import mail_payment_failed
 from marketplace.checkout.settling import settle_bill
 from marketplace.checkout.types import StartedSubscription
-from marketplace.core.fees import platform_fee
+from marketplace.core.fees import delivery_pool, platform_fee
 from marketplace.core.money import Money
 from marketplace.licensing import queries as licensing_queries
 from marketplace.licensing import services as licensing
@@ -44,6 +44,7 @@ __all__ = [
     "pay_owed",
     "settle_order",
     "settle_subscription",
+    "standing_subscription",
     "start_subscription",
     "subscription_token",
     "sweep_subscriptions",
@@ -138,12 +139,14 @@ def _pending(buyer: User, listing: Listing, *, now: dt.datetime) -> Order | None
 def _open(buyer: User, listing: Listing, language: str, *, now: dt.datetime) -> Order | None:
     terms = order_queries.terms_of(listing)
     nothing = Money(0, terms.price.currency)
+    fee = platform_fee(terms.price)
     line = Line(
         listing=listing,
         terms=terms,
         discount=nothing,
         credit=nothing,
-        fee=platform_fee(terms.price),
+        fee=fee,
+        pool=delivery_pool(terms.price, fee=fee, bps=listing.pool_bps),
         kind=Order.Kind.SUBSCRIPTION,
     )
     with transaction.atomic():
@@ -211,7 +214,9 @@ def _give_order(invoice_id: uuid.UUID, *, now: dt.datetime) -> None:
         order = first
     else:
         amount = Money(invoice.amount_minor, invoice.currency)
-        order = orders.open_renewal(first=first, amount=amount, fee=platform_fee(amount))
+        fee = platform_fee(amount)
+        pool = delivery_pool(amount, fee=fee, bps=first.listing.pool_bps)
+        order = orders.open_renewal(first=first, amount=amount, fee=fee, pool=pool)
     invoice.order_id = order.pk
     invoice.save(update_fields=["order_id"])
     payments.take_payment(invoice=invoice, bill_id=order.bill_id, now=now)
@@ -247,6 +252,16 @@ def _tell_of_failure(begun: Subscription, first: Order) -> None:
     with transaction.atomic():
         if payments.told_of_failure(invoice_id=owed.pk):
             mail_payment_failed(first, owed, ended=begun.state == _State.ENDED)
+
+
+def standing_subscription(
+    buyer: User, listing_id: uuid.UUID
+) -> tuple[Order, Subscription | None] | None:
+    """The subscription to a listing that the buyer has, and its first order, if they have one."""
+    order = order_queries.live_order(buyer, listing_id)
+    if order is None or order.state != _Order.PAID or order.spent:
+        return None
+    return order, payment_queries.subscription_of_order(order.pk)
 
 
 def own_subscription(buyer: User, order_id: uuid.UUID) -> tuple[Order, Subscription | None]:

@@ -23,6 +23,7 @@ from marketplace.catalog.types import Listing
 from marketplace.checkout import subscribing
 from marketplace.checkout.errors import AlreadySubscribedError, TermsChangedError
 from marketplace.core.errors import MarketplaceError
+from marketplace.licensing import queries as licensing
 from marketplace.orders import queries as orders
 from marketplace.orders.errors import OwnListingError
 from marketplace.orders.types import Order
@@ -80,8 +81,12 @@ def _page(
     request: HttpRequest, buyer: User, listing: Listing, *, alert: str = "", status: int = 200
 ) -> HttpResponse:
     files = list(packaging.files(listing.package_id)) if listing.package_id else []
+    order, begun = subscribing.standing_subscription(buyer, listing.pk) or (None, None)
     context = {
         "listing": listing,
+        "order": order,
+        "subscription": begun,
+        "owned": licensing.owns(buyer, listing.pk),
         "files": files,
         "seen": subscribing.subscription_token(listing) if listing.package_id else "",
         "promises": promises(listing),

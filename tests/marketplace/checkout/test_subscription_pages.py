@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from marketplace.checkout import subscribing
+from marketplace.licensing.models import Entitlement
 from marketplace.payments.models import Subscription
 from tests.marketplace.checkout.shopping import client_of
 from tests.marketplace.checkout.subscribers import (
@@ -44,6 +45,32 @@ def test_from_the_listing_to_the_library(stripe: Emulator) -> None:
     assert page.get(f"/subscribe/{listing.pk}/").status_code == 200
     again = page.post(f"/subscribe/{listing.pk}/", {"seen": found[1]})
     assert again.headers["Location"] == "/subscriptions/"
+
+
+def test_who_subscribes_is_shown_the_subscription_and_no_button(stripe: Emulator) -> None:
+    subscriber = subscribed(stripe, make_person(), offer())
+    page, path = client_of(subscriber.user), f"/subscribe/{subscriber.listing.pk}/"
+
+    running = page.get(path)
+    page.post(f"/subscriptions/{subscriber.order.pk}/cancel/")
+    cancelled = page.get(path).content.decode()
+    subscriber.next()
+    subscriber.settle()
+    paid_still = page.get(path).content.decode()
+    Entitlement.objects.filter(user=subscriber.user).update(expires_at=timezone.now())
+    over = page.get(path).content.decode()
+
+    shown = running.content.decode()
+    assert running.status_code == 200
+    assert "You subscribe to it." in shown
+    assert f'href="/subscriptions/{subscriber.order.pk}/"' in shown
+    assert "Next payment:" in shown
+    assert 'name="seen"' not in shown
+    assert "Ends:" in cancelled
+    assert 'name="seen"' not in cancelled
+    assert "It is in your library." in paid_still
+    assert 'name="seen"' not in paid_still
+    assert "Subscribe and pay" in over
 
 
 def test_what_is_no_subscription_has_no_such_page() -> None:
