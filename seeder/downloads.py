@@ -21,6 +21,7 @@ from seeder.engine import (
     Command,
     FetchLicence,
     FetchTorrent,
+    HoldDownload,
     LackSpace,
     Purchase,
     RemoveTorrent,
@@ -30,7 +31,6 @@ from seeder.engine import (
 )
 from seeder.errors import (
     DeviceRemovedError,
-    NotEnoughSpaceError,
     NotLoggedInError,
     RootKeyChangedError,
     SeederError,
@@ -98,6 +98,7 @@ class Downloads:
         self._tracker_asked: dict[str, datetime] = {}
         self._wholeness = Wholeness(session, self.papers)
         self._retry_errors_at = clock()
+        self._had_room = True
         copy = load_library(folder)
         self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
 
@@ -150,17 +151,21 @@ class Downloads:
         )
         packages = {p.package for p in purchases}
         running = self._session.snapshot()
-        retry = now >= self._retry_errors_at
+        names = {torrent.name for torrent in running}
+        located = frozenset(p for p in packages - names if self._store.torrent(p) is not None)
+        free = self._store.free(fresh=bool(located))  # counted anew where it decides
+        # What stopped for lack of room goes on as soon as there is some.
+        retry = now >= self._retry_errors_at or (free > 0 and not self._had_room)
+        self._had_room = free > 0
         if retry:
             self._retry_errors_at = now + ERROR_PAUSE
-        names = {torrent.name for torrent in running}
         return View(
             purchases=purchases,
             licensed=frozenset(p for p in packages if self._licensed(p)),
-            located=frozenset(p for p in packages - names if self._store.torrent(p) is not None),
+            located=located,
             on_disk={p: self._store.on_disk(p) for p in packages - names},
             running=running,
-            free=self._store.free(),
+            free=free,
             waiting=frozenset(p for p, f in self._failures.items() if f.until > now),
             retry_errors=retry,
         )
@@ -204,14 +209,13 @@ class Downloads:
             case AddTorrent(package):
                 self._add(package)
             case LackSpace(_, needed, free):
-                raise NotEnoughSpaceError(
-                    f"{needed / 1e9:.2f} GB are needed on the disk, and {free / 1e9:.2f} GB may "
-                    "be used. Free some space and try again."
-                )
+                self._store.require_space(needed, free=free)
             case RemoveTorrent(_, info_hash):
                 self._session.remove(info_hash)
             case ResumeTorrent(_, info_hash):
                 self._session.resume(info_hash)
+            case HoldDownload(_, info_hash):
+                self._session.hold(info_hash, self._store.why_full())
 
     def _item(self, package: str) -> LibraryItem:
         found = [item for item in self.items if item.package == package]

@@ -9,8 +9,8 @@ States of one package, and the command that leaves each:
     bought ──FetchLicence──► licensed            (at once: it opens offline later)
     bought ──FetchTorrent──► located ──AddTorrent──► downloading ──► seeding
                                 │                       │    ▲          │
-                             LackSpace               error ──┘ ResumeTorrent
-                       (until space is free)
+                             LackSpace     HoldDownload ▼    │
+                       (until space is free)         error ──┘ ResumeTorrent (once it fits)
 
     revoked, or no longer in the library:  any running state ──RemoveTorrent──► located
 
@@ -31,11 +31,13 @@ __all__ = [
     "Command",
     "FetchLicence",
     "FetchTorrent",
+    "HoldDownload",
     "LackSpace",
     "Purchase",
     "RemoveTorrent",
     "ResumeTorrent",
     "View",
+    "keep_within_space",
     "plan",
     "progress_report",
 ]
@@ -110,7 +112,23 @@ class ResumeTorrent:
     info_hash: str
 
 
-Command = FetchLicence | FetchTorrent | AddTorrent | LackSpace | RemoveTorrent | ResumeTorrent
+@dataclass(frozen=True, slots=True)
+class HoldDownload:
+    """Fetch no more of it while nothing may be filled; what is here is still shared."""
+
+    package: str
+    info_hash: str
+
+
+Command = (
+    FetchLicence
+    | FetchTorrent
+    | AddTorrent
+    | LackSpace
+    | RemoveTorrent
+    | ResumeTorrent
+    | HoldDownload
+)
 
 
 def plan(view: View) -> tuple[Command, ...]:
@@ -126,6 +144,25 @@ def plan(view: View) -> tuple[Command, ...]:
     return tuple(commands)
 
 
+def keep_within_space(
+    running: Sequence[TorrentSnapshot], *, free: int, retry_errors: bool
+) -> list[ResumeTorrent | HoldDownload]:
+    """Give what stops before the disk or the limit is full, and goes on when there is room.
+
+    `free` bytes may still be filled. What failed goes on only where the rest of it fits.
+    """
+    commands: list[ResumeTorrent | HoldDownload] = []
+    left = free
+    for torrent in running:
+        missing = torrent.total - torrent.done
+        if torrent.state is TorrentState.DOWNLOADING and missing > 0 and free <= 0:
+            commands.append(HoldDownload(torrent.name, torrent.info_hash))
+        elif torrent.state is TorrentState.ERROR and retry_errors and missing <= max(0, left):
+            commands.append(ResumeTorrent(torrent.name, torrent.info_hash))
+            left -= missing
+    return commands
+
+
 def progress_report(
     before: Sequence[TorrentSnapshot], now: Sequence[TorrentSnapshot]
 ) -> list[dict[str, str | int]]:
@@ -136,21 +173,22 @@ def progress_report(
 
 
 def _steer(view: View, active: frozenset[str]) -> list[Command]:
-    commands: list[Command] = []
-    for torrent in view.running:
-        if torrent.name not in active:
-            commands.append(RemoveTorrent(torrent.name, torrent.info_hash))
-        elif torrent.state is TorrentState.ERROR and view.retry_errors:
-            commands.append(ResumeTorrent(torrent.name, torrent.info_hash))
+    commands: list[Command] = [
+        RemoveTorrent(torrent.name, torrent.info_hash)
+        for torrent in view.running
+        if torrent.name not in active
+    ]
+    kept = [torrent for torrent in view.running if torrent.name in active]
+    commands += keep_within_space(kept, free=view.free, retry_errors=view.retry_errors)
     return commands
 
 
 def _add(view: View, sizes: Mapping[str, int]) -> list[Command]:
-    # What the running downloads still need is spoken for.
+    # What the running downloads still need is spoken for, also by those that are held.
     free = view.free - sum(
         torrent.total - torrent.done
         for torrent in view.running
-        if torrent.state is TorrentState.DOWNLOADING
+        if torrent.state in {TorrentState.DOWNLOADING, TorrentState.ERROR}
     )
     commands: list[Command] = []
     for package, size in sizes.items():

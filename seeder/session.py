@@ -181,11 +181,18 @@ class Session(SessionView):
         """Go on with a torrent, also after an error such as a full disk."""
         with self._changed:
             torrent = self._torrent(info_hash)
-            torrent.fault = ""
+            torrent.fault = torrent.held = ""
             torrent.handle.clear_error()
             # A full disk leaves this flag behind; waiting alone does not take it away.
             torrent.handle.unset_flags(lt.torrent_flags.upload_mode)
             torrent.handle.resume()
+
+    def hold(self, info_hash: str, reason: str) -> None:
+        """Fetch no more, and share what is here, until `resume`; `reason` is a sentence."""
+        with self._changed:
+            torrent = self._torrent(info_hash)
+            torrent.held = reason
+            torrent.handle.set_flags(lt.torrent_flags.upload_mode)
 
     def recheck(self, info_hash: str) -> None:
         """Hash the files again."""

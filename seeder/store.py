@@ -166,10 +166,8 @@ class Store:
             free = min(free, self.most - self.used(fresh=fresh))
         return max(0, free)
 
-    def full(self) -> str:
-        """Give the sentence that says what is full where nothing may be filled, else ""."""
-        if self.missing or self.free(fresh=False) > 0:
-            return ""
+    def why_full(self) -> str:
+        """Give the sentence for what has no room any more: what is full, and what to do."""
         if self.most is not None and self.used(fresh=False) >= self.most:
             return (
                 f"This shop has filled the {_gigabytes(self.most)} that it may take. "
@@ -180,13 +178,19 @@ class Store:
             "or move what you bought: geobuk store move FOLDER"
         )
 
-    def require_space(self, size: int) -> None:
-        """Raise NotEnoughSpaceError unless `size` more bytes fit."""
-        free = self.free()
+    def require_space(self, size: int, *, free: int | None = None) -> None:
+        """Raise NotEnoughSpaceError unless `size` more bytes fit into `free`, or what is free."""
+        free = self.free() if free is None else free
         if size > free:
+            todo = "Free some space and try again."
+            if self.most is not None and size <= shutil.disk_usage(self.save_path).free - RESERVE:
+                todo = (
+                    f"This shop may take {_gigabytes(self.most)} in all; allow it more with: "
+                    "geobuk store limit SIZE"
+                )
             raise NotEnoughSpaceError(
                 f"{_gigabytes(size)} are needed on the disk of {self.save_path}, and "
-                f"{_gigabytes(free)} may be used. Free some space and try again."
+                f"{_gigabytes(free)} may be used. {todo}"
             )
 
     def forget(self, package: str) -> None:

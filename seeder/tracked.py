@@ -75,6 +75,7 @@ class TrackedTorrent:
         self.handle: Any = None
         self.status: TorrentStatus | None = None
         self.fault = ""
+        self.held = ""  # why nothing more is fetched, as a sentence
         self.tracker_error = ""
         # Whether the files were compared with the torrent since the last doubt. What was
         # added in seed mode never is as a whole, so its pieces are not remembered as known.
@@ -166,6 +167,8 @@ class TrackedTorrent:
     def _error(self, status: TorrentStatus) -> str:
         if status.state is not TorrentState.ERROR:
             return ""
+        if self.held:
+            return self.held
         reason = status.error or self.fault or "unknown reason"
         return (
             f"The files in {self.folder} cannot be read or written ({reason}). "

@@ -11,11 +11,13 @@ from seeder.engine import (
     Command,
     FetchLicence,
     FetchTorrent,
+    HoldDownload,
     LackSpace,
     Purchase,
     RemoveTorrent,
     ResumeTorrent,
     View,
+    keep_within_space,
     plan,
     progress_report,
 )
@@ -115,6 +117,56 @@ def test_errors_are_retried_when_the_daemon_says_so() -> None:
     assert plan(replace(view, retry_errors=True)) == (ResumeTorrent("a", "hash of a"),)
 
 
+def test_downloads_stop_before_the_disk_is_full_and_nothing_else_does() -> None:
+    view = replace(
+        EMPTY,
+        purchases=bought("a", "b", "c"),
+        licensed=frozenset("abc"),
+        running=(
+            running("a"),
+            replace(running("b", TorrentState.SEEDING), done=100),
+            running("c", TorrentState.CHECKING),
+        ),
+        free=0,
+    )
+
+    assert plan(view) == (HoldDownload("a", "hash of a"),)
+    assert plan(replace(view, free=1)) == ()
+
+
+def test_what_stopped_goes_on_in_order_as_far_as_the_rest_of_it_fits() -> None:
+    stopped = (running("a", TorrentState.ERROR), running("b", TorrentState.ERROR))
+    whole = replace(running("c", TorrentState.ERROR), done=100)
+
+    def resumed(free: int) -> str:
+        commands = keep_within_space((*stopped, whole), free=free, retry_errors=True)
+        assert all(isinstance(command, ResumeTorrent) for command in commands)
+        return "".join(command.package for command in commands)
+
+    # Of "a" and "b" 60 are missing each; "c" needs nothing, so its error was another one.
+    assert [resumed(free) for free in (-5, 0, 59, 60, 119, 120)] == [
+        "c",
+        "c",
+        "c",
+        "ac",
+        "ac",
+        "abc",
+    ]
+
+
+def test_a_held_download_keeps_its_room() -> None:
+    view = replace(
+        EMPTY,
+        purchases=bought("a", "b"),
+        licensed=frozenset("ab"),
+        located=frozenset("b"),
+        running=(running("a", TorrentState.ERROR),),
+        free=120,
+    )
+
+    assert plan(view) == (LackSpace("b", needed=100, free=60),)
+
+
 def test_space_is_given_in_order_and_running_downloads_keep_theirs() -> None:
     view = replace(
         EMPTY,
@@ -188,6 +240,16 @@ def carry_out(view: View, commands: tuple[Command, ...]) -> View:
                 view = replace(view, running=left)
             case ResumeTorrent(package):
                 view = replace(view, retry_errors=False)
+            case HoldDownload(package):
+                view = replace(
+                    view,
+                    running=tuple(
+                        replace(torrent, state=TorrentState.ERROR)
+                        if torrent.name == package
+                        else torrent
+                        for torrent in view.running
+                    ),
+                )
             case LackSpace():
                 pass
     return view
