@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from marketplace.accounts.types import User
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.types import Listing
 from marketplace.orders import queries as orders
+from marketplace.orders.types import Order
 from marketplace.packaging import queries as packaging
 from marketplace.packaging.types import PackageFile, Upload
 
@@ -40,14 +41,21 @@ class Shelf:
     """A listing in its seller's eyes."""
 
     listing: Listing
-    sold: int
+    sold: int  # sales that stand
+    returned: int  # those whose money went all back, by a refund or by a bank
 
 
 def shelf(seller: User) -> list[Shelf]:
     """All listings of `seller` with how often each was sold, the newest first."""
-    rows = orders.sales_of(seller).order_by().values("listing").annotate(sold=Count("pk"))
-    sold = {row["listing"]: row["sold"] for row in rows}
-    return [Shelf(listing=each, sold=sold.get(each.pk, 0)) for each in catalog.listings_of(seller)]
+    stands = Q(state=Order.State.PAID)
+    rows = orders.sales_of(seller).order_by().values("listing")
+    counted = rows.annotate(sold=Count("pk", filter=stands), returned=Count("pk", filter=~stands))
+    found = {row["listing"]: (row["sold"], row["returned"]) for row in counted}
+    shelves = []
+    for listing in catalog.listings_of(seller):
+        sold, returned = found.get(listing.pk, (0, 0))
+        shelves.append(Shelf(listing=listing, sold=sold, returned=returned))
+    return shelves
 
 
 def files_of(draft_id: uuid.UUID) -> list[StudioFile]:

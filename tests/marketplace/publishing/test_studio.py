@@ -9,13 +9,16 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from PIL import Image
 
 from marketplace.accounts.models import User
 from marketplace.catalog.models import Category, Listing
+from marketplace.orders import services as orders
 from marketplace.packaging import services as packaging
 from marketplace.packaging.models import Upload
 from marketplace.packaging.uploads import begin_upload
+from tests.marketplace.orders.ordering import open_order
 from tests.marketplace.publishing.conftest import ZIP, work
 
 pytestmark = pytest.mark.django_db
@@ -345,3 +348,26 @@ def test_no_page_has_inline_scripts_or_styles(browser: Client, listing: Listing,
         assert "style=" not in page
         assert "onclick=" not in page
         assert page.count("<script") == page.count("<script ")
+
+
+def test_a_sale_that_went_back_is_counted_beside_the_others(
+    browser: Client, listing: Listing, add: Add
+) -> None:
+    add()
+    browser.post(_url("publish", listing.pk), {"rights": "play"})
+    work()
+    now = timezone.now()
+    for number in range(4):
+        buyer = User.objects.create_user(f"buyer-{number}@example.org")
+        order = open_order(buyer, listing)
+        if number < 3:
+            orders.mark_paid(order_id=order.pk, now=now)
+        if number == 1:
+            orders.mark_refunded(order_id=order.pk, now=now)
+        if number == 2:
+            orders.mark_charged_back(order_id=order.pk, now=now)
+
+    page = browser.get(_url("studio")).content.decode()
+
+    assert "<span>1 sale</span>" in page
+    assert "<span>2 refunded</span>" in page
