@@ -81,6 +81,8 @@ class TorrentStatus:
     seeds: int
     error: str
     unsaved: bool  # there is something new for the resume data
+    received: int = 0  # since it last began to run
+    sent: int = 0  # since it last began to run
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,8 @@ def _status(status: Any) -> TorrentStatus:
         seeds=status.num_seeds,
         error=error,
         unsaved=bool(status.need_save_resume_data),
+        received=status.total_payload_download,
+        sent=status.total_payload_upload,
     )
 
 

@@ -9,6 +9,7 @@ The home folder is GEOBUK_HOME, or the user's data folder of the system:
         device.json        this device's private keys, or where they lie, 0600
         tokens.json        access and refresh token, 0600
         library.json       the last copy of the library, for use offline
+        receipts.json      what was got from and sent to whom (seeder.receipt_book)
         record.json, .head leases, plays and the latest time seen, authenticated
         device-status.jws  the shop's last signed word on this device
         packages/<id>/     manifest, licences and statuses by device, and marks of one package
@@ -212,6 +213,10 @@ class ShopFolder:
     @property
     def library_file(self) -> Path:
         return self.path / "library.json"
+
+    @property
+    def receipts_file(self) -> Path:
+        return self.path / "receipts.json"
 
     @property
     def device_status_file(self) -> Path:

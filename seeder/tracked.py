@@ -47,6 +47,8 @@ class TorrentSnapshot:
     closed: bool = False  # a closed swarm, that is entered by certificate
     certified: bool = False  # a certificate was handed in since it was added
     label: str = ""  # by which peers know it
+    received: int = 0  # since it last began to run
+    sent: int = 0  # since it last began to run
 
 
 class Saving(Enum):
@@ -157,6 +159,8 @@ class TrackedTorrent:
             closed=self.info.closed,
             certified=self.certified,
             label=self.label,
+            received=status.received,
+            sent=status.sent,
         )
 
     def _state(self, status: TorrentStatus) -> TorrentState:

@@ -1,0 +1,171 @@
+"""What this device has counted, what it has told the shop of it, and its chain of documents.
+
+The book is written before a document is sent, with the document inside: after a crash the
+same bytes are sent again, which changes nothing where they had arrived. A book that is lost,
+or set back with the folder, begins another chain; the shop keeps the larger totals.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from drm.encoding import b64u
+from drm.errors import DrmError
+from drm.keys import IdentityKey
+from drm.receipts import MAX_COUNTS, Count, Link, Receipts, sign_receipts, verify_receipts
+from seeder.accounting import Accounting, Pair, Totals
+from seeder.config import read_json, write_json
+
+__all__ = ["ReceiptBook"]
+
+VERSION: Final = 1
+KEPT: Final = timedelta(days=60)  # a label lives for some days, and nobody meets it again
+
+
+@dataclass(slots=True)
+class _Told:
+    """The totals that the shop has heard, and the day on which they last grew."""
+
+    totals: Totals = field(default_factory=Totals)
+    day: date = date.min
+
+
+class ReceiptBook:
+    """The book of one device at one shop. One thread calls it."""
+
+    def __init__(self, path: Path, identity: IdentityKey, *, today: date) -> None:
+        self._path = path
+        self._identity = identity
+        self._told: dict[Pair, _Told] = {}
+        self._head: Link | None = None
+        self._pending: str | None = None
+        self._chain = _new_chain()
+        self.accounting = Accounting(self._read(read_json(path) or {}, today))
+
+    @property
+    def waiting(self) -> str | None:
+        """The signed document that the shop has not confirmed yet."""
+        return self._pending
+
+    @property
+    def begins(self) -> bool:
+        """Whether the shop has taken nothing of this chain yet."""
+        return self._head is None
+
+    def next_document(self, *, now: datetime) -> str | None:
+        """The document to send: the one that waits, else a new one of what has grown; None
+        where nothing has. It is on disk on return."""
+        if self._pending is None:
+            receipts, claims = self._news()
+            if not receipts and not claims:
+                return None
+            self._pending = sign_receipts(
+                identity=self._identity,
+                chain=self._chain,
+                head=self._head,
+                receipts=receipts,
+                claims=claims,
+                now=now,
+            )
+        self.save(today=now.date())
+        return self._pending
+
+    def confirmed(self, *, now: datetime) -> None:
+        """The shop has taken the document that waited."""
+        if self._pending is None:
+            return
+        document, self._pending = self._verified(self._pending), None
+        if document is None:
+            return
+        self._head = document.link
+        for count in document.receipts:
+            self._hear(count, now.date()).received = count.total
+        for count in document.claims:
+            self._hear(count, now.date()).sent = count.total
+        self.save(today=now.date())
+
+    def begin_anew(self, *, now: datetime) -> None:
+        """Begin another chain, in which all totals are told again."""
+        self._chain, self._head, self._pending = _new_chain(), None, None
+        for told in self._told.values():
+            told.totals = Totals()
+        self.save(today=now.date())
+
+    def save(self, *, today: date) -> None:
+        """Write the book: whole, or not at all."""
+        rows = [
+            [*pair, totals.received, totals.sent, told.received, told.sent, day.isoformat()]
+            for pair, totals, told, day in self._rows(today)
+        ]
+        head = self._head
+        book = {
+            "version": VERSION,
+            "chain": self._chain,
+            "head": None if head is None else [head.sequence, head.hash],
+            "pending": self._pending,
+            "totals": rows,
+        }
+        write_json(self._path, book)
+
+    def _rows(self, today: date) -> Iterator[tuple[Pair, Totals, Totals, date]]:
+        for pair, totals in list(self.accounting.totals.items()):
+            told = self._told.setdefault(pair, _Told(day=today))
+            if totals != told.totals:
+                told.day = today
+            elif today - told.day > KEPT:
+                del self.accounting.totals[pair], self._told[pair]
+                continue
+            yield pair, totals, told.totals, told.day
+
+    def _news(self) -> tuple[list[Count], list[Count]]:
+        receipts, claims = list[Count](), list[Count]()
+        for pair, totals in list(self.accounting.totals.items()):
+            told = self._told.get(pair, _Told()).totals
+            if totals.received > told.received:
+                receipts.append(Count(pair.package, pair.label, totals.received))
+            if totals.sent > told.sent:
+                claims.append(Count(pair.package, pair.label, totals.sent))
+        # What does not fit comes with the next document.
+        receipts = receipts[:MAX_COUNTS]
+        return receipts, claims[: MAX_COUNTS - len(receipts)]
+
+    def _hear(self, count: Count, today: date) -> Totals:
+        pair = Pair(count.package_id, count.label)
+        return self._told.setdefault(pair, _Told(day=today)).totals
+
+    def _read(self, book: Mapping[str, Any], today: date) -> dict[Pair, Totals]:
+        """Take over what an earlier run has written; what cannot be read is as if it were not."""
+        if book.get("version") != VERSION:
+            return {}
+        try:
+            totals = {}
+            for package, label, received, sent, heard, claimed, day in book["totals"]:
+                pair = Pair(str(package), str(label))
+                totals[pair] = Totals(int(received), int(sent))
+                told = Totals(int(heard), int(claimed))
+                self._told[pair] = _Told(told, min(today, date.fromisoformat(day)))
+            chain, pending = str(book["chain"]), book["pending"]
+            head = None if book["head"] is None else Link(chain, *book["head"])
+        except (KeyError, TypeError, ValueError):
+            self._told.clear()
+            return {}
+        self._chain, self._head = chain, head
+        # A document of another key, as after a login anew, is nobody's to send any more.
+        if isinstance(pending, str) and self._verified(pending) is not None:
+            self._pending = pending
+        return totals
+
+    def _verified(self, document: str) -> Receipts | None:
+        try:
+            return verify_receipts(document, identity_public=self._identity.public)
+        except DrmError:
+            return None
+
+
+def _new_chain() -> str:
+    return b64u(secrets.token_bytes(16))

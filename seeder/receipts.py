@@ -1,0 +1,173 @@
+"""Counting who sent what while a session runs, and handing it in to the shop, signed.
+
+    counting thread: Session.peers() ──► Accounting     four times a second, with traffic
+    the caller's step(): book on disk ──► the shop      about every minute, and at the end
+
+Nothing here stops a download or a play: where the shop is away, the book is kept, and what
+it says is handed in later.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from seeder.accounting import Payload
+from seeder.client import ShopClient
+from seeder.config import ShopFolder
+from seeder.device import DeviceKeys
+from seeder.downloads import is_final
+from seeder.errors import SeederError, SessionError, ShopRefusedError
+from seeder.receipt_book import ReceiptBook
+from seeder.session import PeerSnapshot, TorrentSnapshot
+
+__all__ = ["Connections", "Receipting", "Watch"]
+
+LOOK_SECONDS: Final = 0.25
+IDLE_SECONDS: Final = 1.0
+IDLE_LOOKS: Final = 20
+EVERY: Final = timedelta(minutes=1)
+AFTER_REFUSAL: Final = timedelta(hours=1)
+LAST_SECONDS: Final = 2.0  # for the last document, of the five in which a session ends
+
+
+Looked = tuple[tuple[PeerSnapshot, ...], dict[str, Payload]]
+
+
+class Connections(Protocol):
+    """What is asked of a session."""
+
+    def peers(self) -> tuple[PeerSnapshot, ...]: ...
+
+    def snapshot(self) -> tuple[TorrentSnapshot, ...]: ...
+
+
+class Watch:
+    """Looks at a session's connections in a thread of its own, until `stop` or its end."""
+
+    def __init__(self, session: Connections, look: Callable[[Looked], bool]) -> None:
+        self._session = session
+        self._look = look
+        self._idle = 0
+        self._had_peers = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="accounting", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take the last look, and end."""
+        self._stop.set()
+        self._thread.join(LAST_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(LOOK_SECONDS if self._idle < IDLE_LOOKS else IDLE_SECONDS):
+                self.look()
+            self.look()
+        except SessionError:
+            return  # it is closed: there is nothing to count any more
+
+    def look(self) -> None:
+        """Look once. Raises SessionClosedError."""
+        peers = self._session.peers()
+        had_peers, self._had_peers = self._had_peers, bool(peers)
+        if not peers and not had_peers and self._idle >= IDLE_LOOKS:
+            return  # with a thousand torrents, not even their list is read for nothing
+        torrents = {
+            torrent.info_hash: Payload(torrent.name, torrent.received, torrent.sent)
+            for torrent in self._session.snapshot()
+        }
+        moved = self._look((peers, torrents))
+        self._idle = 0 if moved else self._idle + 1
+
+
+class Receipting:
+    """Counts between `with` and its end; `step` hands in what is due. One thread calls it."""
+
+    def __init__(
+        self,
+        client: ShopClient,
+        folder: ShopFolder,
+        device: DeviceKeys,
+        session: Connections,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        now = clock()
+        self._lock = threading.Lock()
+        self._book = ReceiptBook(folder.receipts_file, device.identity, today=now.date())
+        self._watch = Watch(session, self._looked)
+        self._next = now + EVERY
+
+    def __enter__(self) -> Self:
+        self._watch.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._watch.stop()
+        with self._lock:
+            self._book.save(today=self._clock().date())
+        # In a thread, as a shop that hangs must not keep the program from ending.
+        last = threading.Thread(target=self._say_last, name="last receipts", daemon=True)
+        last.start()
+        last.join(LAST_SECONDS)
+
+    def look(self) -> None:
+        """Look at the session now, as the thread does. Raises SessionClosedError."""
+        self._watch.look()
+
+    def step(self) -> None:
+        """Hand in what is due. Raises only what ends all work with the shop (`is_final`)."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + EVERY
+        try:
+            self.hand_in()
+        except ShopRefusedError as error:
+            self._next = now + AFTER_REFUSAL if self._retold(error) else now
+        except SeederError as error:
+            if is_final(error):
+                raise
+
+    def hand_in(self) -> bool:
+        """Send the next document; whether there was one. Raises ShopError."""
+        with self._lock:
+            document = self._book.next_document(now=self._clock())
+        if document is None:
+            return False
+        self._client.ask("POST", "/swarm/receipts", json={"receipts": document})
+        with self._lock:
+            self._book.confirmed(now=self._clock())
+        return True
+
+    def _looked(self, looked: Looked) -> bool:
+        with self._lock:
+            return self._book.accounting.observe(*looked)
+
+    def _retold(self, error: ShopRefusedError) -> bool:
+        """Begin anew where the shop cannot go on from what it has; whether that is no cure."""
+        with self._lock:
+            began = self._book.begins
+            if error.code in {"receipts_broken", "receipts_refused"}:
+                self._book.begin_anew(now=self._clock())
+                return began
+        return True
+
+    def _say_last(self) -> None:
+        try:
+            self.hand_in()
+        except (SeederError, RuntimeError):  # RuntimeError: the client was closed meanwhile
+            return
