@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from marketplace.catalog.models import Listing
 from marketplace.catalog.terms import HARD_CAP
 
-__all__ = ["Promise", "promises", "withdrawal"]
+__all__ = ["Promise", "promises", "promises_to_another", "withdrawal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,15 @@ def promises(listing: Listing) -> tuple[Promise, ...]:
     else:
         kind = _of_a_purchase(listing)
     return (*kind, *_passing_on(listing))
+
+
+def promises_to_another(listing: Listing) -> tuple[Promise, ...]:
+    """The same of a present, said to its giver about whoever gets it.
+
+    A subscription cannot be a present.
+    """
+    kind = _of_a_rented_present(listing) if listing.is_rental else _of_a_present(listing)
+    return (*kind, *_passing_on_by_another(listing))
 
 
 def withdrawal(*, rental: bool) -> str:
@@ -133,12 +142,87 @@ def _passing_on(listing: Listing) -> Iterator[Promise]:
         )
 
 
+def _of_a_present(listing: Listing) -> Iterator[Promise]:
+    yield Promise(
+        _(
+            "They open it as often as they like, for good, on the devices of their account."
+            " Once it is on their computer it opens without this shop."
+        )
+    )
+    if listing.may_save:
+        yield Promise(_("They may save the files and use them with any program."))
+    else:
+        yield _plays_only()
+
+
+def _of_a_rented_present(listing: Listing) -> Iterator[Promise]:
+    hours, days = listing.rental_hours or 0, listing.start_days or 0
+    yield Promise(
+        ngettext(
+            "It is rented: it plays for %(hours)d hour from their first play on, on all devices of"
+            " their account together. A play begun in that time may take %(more)d hours more.",
+            "It is rented: it plays for %(hours)d hours from their first play on, on all devices of"
+            " their account together. A play begun in that time may take %(more)d hours more.",
+            hours,
+        )
+        % {"hours": hours, "more": _hours(HARD_CAP)}
+    )
+    yield Promise(
+        ngettext(
+            "They begin within %(days)d day of taking it.",
+            "They begin within %(days)d days of taking it.",
+            days,
+        )
+        % {"days": days}
+    )
+    if listing.plays is not None:
+        yield Promise(
+            ngettext(
+                "It plays %(plays)d time; a play shorter than a minute does not count.",
+                "It plays %(plays)d times; a play shorter than a minute does not count, and"
+                " before each further one their device asks this shop.",
+                listing.plays,
+            )
+            % {"plays": listing.plays}
+        )
+    yield _they_need_internet()
+    yield _plays_only()
+
+
+def _passing_on_by_another(listing: Listing) -> Iterator[Promise]:
+    if listing.lend_days is not None:
+        yield Promise(
+            ngettext(
+                "They may lend it, for up to %(days)d day at a time.",
+                "They may lend it, for up to %(days)d days at a time.",
+                listing.lend_days,
+            )
+            % {"days": listing.lend_days}
+        )
+    if listing.transferable:
+        yield Promise(_("They may pass it on to somebody else for good."))
+    if listing.giftable:
+        yield Promise(_("They may give it away as long as none of their devices has fetched it."))
+
+
 def _needs_internet() -> Promise:
     hours = _hours(settings.LEASE_DURATION)
     return Promise(
         ngettext(
             "Your device needs internet at least every %(hours)d hour.",
             "Your device needs internet at least every %(hours)d hours.",
+            hours,
+        )
+        % {"hours": hours}
+    )
+
+
+def _they_need_internet() -> Promise:
+    hours = _hours(settings.LEASE_DURATION)
+    return Promise(
+        ngettext(
+            "Their device needs internet at least every %(hours)d hour.",
+            "Their device needs internet at least every %(hours)d hours.",
             hours,
         )
         % {"hours": hours}

@@ -25,7 +25,7 @@ from marketplace.catalog.errors import (
     TagNotFoundError,
 )
 from marketplace.catalog.models import Category, Listing, Tag
-from marketplace.catalog.offers import promises, withdrawal
+from marketplace.catalog.offers import promises, promises_to_another, withdrawal
 from marketplace.catalog.price_changes import terms_of_pricing
 from marketplace.catalog.pricing import accept_price, current_sale, price_now
 from marketplace.catalog.sales import sale_zone, sales_of, zones
@@ -61,6 +61,7 @@ __all__ = [
     "preparing",
     "price_now",
     "promises",
+    "promises_to_another",
     "rights_of",
     "sale_zone",
     "sales_of",

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from marketplace.accounts.queries import person
 from marketplace.catalog import queries as catalog
-from marketplace.catalog.queries import promises, withdrawal
+from marketplace.catalog.queries import promises_to_another, withdrawal
 from marketplace.catalog.types import Listing
 from marketplace.checkout import services, sums
 from marketplace.checkout.carting import wish_for
@@ -117,7 +117,7 @@ def _page(
         "offered": offered,
         "form": form,
         "seen": services.terms_now(listing, now=timezone.now()).token,
-        "promises": promises(listing),
+        "promises": promises_to_another(listing),
         "withdrawal": withdrawal(rental=listing.is_rental),
         "alert": alert,
         "sum": sums.sum_up(

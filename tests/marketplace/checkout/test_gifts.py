@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from marketplace.catalog.models import Listing
+from marketplace.catalog.types import SaleTerms
 from marketplace.checkout import services
 from marketplace.handovers import presents
 from marketplace.handovers.models import Present
@@ -65,6 +68,26 @@ def test_a_present_is_paid_and_its_link_is_mailed(stripe: Emulator) -> None:
     page = client.get(f"/orders/{order.pk}/").content.decode()
     assert "Your present is on its way." in page
     assert f"/presents/{Present.objects.get().pk}/" in page
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        SaleTerms(may_save=True, lend_days=7, transferable=True, giftable=True),
+        SaleTerms(rental_hours=48, start_days=30, plays=3),
+        SaleTerms(),
+    ],
+)
+def test_what_they_may_do_is_said_of_them_and_not_of_the_giver(terms: SaleTerms) -> None:
+    listing = sell(terms=terms)
+
+    page = browser_of(make_person()).get(f"/gift/{listing.pk}/")
+
+    said = [promise.text for promise in page.context["promises"]]
+    shown = html.unescape(page.content.decode())
+    assert "account" in said[0]
+    assert all(sentence in shown for sentence in said)
+    assert not any(re.search(r"\b[Yy]ours?\b|\b[Yy]ou\b", sentence) for sentence in said)
 
 
 def test_what_one_owns_can_be_a_present(stripe: Emulator) -> None:
