@@ -178,8 +178,8 @@ def _of_a_rented_present(listing: Listing) -> Iterator[Promise]:
     if listing.plays is not None:
         yield Promise(
             ngettext(
-                "It plays %(plays)d time; a play shorter than a minute does not count.",
-                "It plays %(plays)d times; a play shorter than a minute does not count, and"
+                "They play it %(plays)d time; a play shorter than a minute does not count.",
+                "They play it %(plays)d times; a play shorter than a minute does not count, and"
                 " before each further one their device asks this shop.",
                 listing.plays,
             )
