@@ -65,7 +65,7 @@ class Used:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """What may go now: bytes a second, 0 for no limit; where a direction is off its rate is 0
-    and `sharing` or `fetching` is False. `until` is when it changes by itself, if it does."""
+    and `sharing` or `fetching` is False. The times say when it changes by itself, if it does."""
 
     up: int
     down: int
@@ -73,7 +73,8 @@ class Allowance:
     fetching: bool
     reason: Reason  # for what is sent
     down_reason: Reason
-    until: datetime | None = None
+    until: datetime | None = None  # for what is sent
+    down_until: datetime | None = None
 
 
 def month_of(wall: datetime) -> str:
@@ -88,15 +89,8 @@ def next_month(wall: datetime) -> datetime:
 
 def plan(now: datetime, preferences: Preferences, used: Used) -> Allowance:
     """Give what may go at `now`, a naive time of the wall clock, with `used` in its month."""
-    up, reason = _lane(
-        _scheduled(now, preferences, up=True),
-        preferences.month_up,
-        used.up,
-        shut=not preferences.sharing,
-    )
-    down, down_reason = _lane(
-        _scheduled(now, preferences, up=False), preferences.month_down, used.down, shut=False
-    )
+    up, reason = _lane(now, preferences, used, up=True)
+    down, down_reason = _lane(now, preferences, used, up=False)
     return Allowance(
         up=max(up, 0),
         down=max(down, 0),
@@ -104,7 +98,8 @@ def plan(now: datetime, preferences: Preferences, used: Used) -> Allowance:
         fetching=down != OFF,
         reason=reason,
         down_reason=down_reason,
-        until=_until(now, preferences, (reason, down_reason)),
+        until=_until(now, preferences, reason, up=True),
+        down_until=_until(now, preferences, down_reason, up=False),
     )
 
 
@@ -123,15 +118,15 @@ def _scheduled(now: datetime, preferences: Preferences, *, up: bool) -> tuple[in
     return base, Reason.OPEN if base == UNLIMITED else Reason.LIMIT
 
 
-def _lane(
-    scheduled: tuple[int, Reason], budget: int | None, used: int, *, shut: bool
-) -> tuple[int, Reason]:
-    rate, reason = scheduled
-    if shut:
+def _lane(now: datetime, preferences: Preferences, used: Used, *, up: bool) -> tuple[int, Reason]:
+    """The rate of one direction, and why it is that."""
+    if up and not preferences.sharing:
         return OFF, Reason.OFF
+    rate, reason = _scheduled(now, preferences, up=up)
+    budget = preferences.month_up if up else preferences.month_down
     if rate == OFF or budget is None:
         return rate, reason
-    left = budget - used
+    left = budget - (used.up if up else used.down)
     if left <= 0:
         return OFF, Reason.MONTH
     if left < SLOW_FROM:
@@ -141,19 +136,12 @@ def _lane(
     return rate, reason
 
 
-def _until(
-    now: datetime, preferences: Preferences, reasons: tuple[Reason, Reason]
-) -> datetime | None:
-    """The next time at which the schedule or the month's end changes a direction that is on."""
-    points = [
-        point
-        for point in turning_points(preferences.schedule, now)
-        if any(
-            _scheduled(point, preferences, up=up) != _scheduled(now, preferences, up=up)
-            and not (up and not preferences.sharing)
-            for up in (True, False)
-        )
-    ][:1]
-    if Reason.MONTH in reasons:
-        points.append(next_month(now))
-    return min(points, default=None)
+def _until(now: datetime, preferences: Preferences, reason: Reason, *, up: bool) -> datetime | None:
+    """When a direction changes by itself: at the month's end, or at a turn of the schedule."""
+    if up and not preferences.sharing:
+        return None
+    if reason is Reason.MONTH:
+        return next_month(now)
+    today = _scheduled(now, preferences, up=up)
+    points = turning_points(preferences.schedule, now)
+    return next((at for at in points if _scheduled(at, preferences, up=up) != today), None)

@@ -15,7 +15,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -57,6 +57,7 @@ class RunState:
     listening: bool
     note: str
     items: tuple[ItemState, ...]
+    bandwidth: dict[str, Any] = field(default_factory=dict)  # seeder.governor
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"items": [asdict(item) for item in self.items]}
@@ -185,6 +186,7 @@ class Daemon:
             listening=self._listening,
             note=self._note,
             items=self._downloads.states(),
+            bandwidth=self._downloads.bandwidth(),
         )
         write_json(self._home.state_file, state.to_json(), durable=False)
         return state

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from drm.errors import DrmError
 from drm.stream import ciphertext_size
@@ -37,6 +38,7 @@ from seeder.errors import (
     ShopUnreachableError,
     TorrentError,
 )
+from seeder.governor import Governor, held_note
 from seeder.handovers import give_back
 from seeder.item_state import ItemState, Wholeness
 from seeder.library import LibraryItem, load_library, without_old_versions
@@ -84,6 +86,7 @@ class Downloads:
         clock: Callable[[], datetime],
         only: frozenset[str] | None = None,
     ) -> None:
+        self.governor: Governor | None = None  # whose limits hold, where there are any
         self._folder = folder
         self._device = device
         self._thumbprint = device.thumbprint
@@ -237,7 +240,8 @@ class Downloads:
         metainfo = self._store.torrent(package)
         if metainfo is None:
             return
-        info = self._session.add(metainfo, self._store.save_path)
+        held = self.governor is not None and self.governor.holds(package)
+        info = self._session.add(metainfo, self._store.save_path, paused=held)
         if self.papers(package).take_doubt():
             self._session.recheck(info.info_hash)
 
@@ -256,6 +260,10 @@ class Downloads:
                 if is_final(error):
                     raise
 
+    def bandwidth(self) -> dict[str, Any]:
+        """What may be sent and fetched now, and what was this month."""
+        return self.governor.state() if self.governor else {}
+
     def states(self) -> tuple[ItemState, ...]:
         """Every active purchase, and what is still running of others, in the library's order."""
         running = {torrent.name: torrent for torrent in self._session.snapshot()}
@@ -271,5 +279,5 @@ class Downloads:
         failure = self._failures.get(item.package)
         note = failure.sentence if failure else ""
         if torrent is not None:
-            note = note or torrent.tracker_error
+            note = note or held_note(torrent, self.governor) or torrent.tracker_error
         return ItemState.of(item, torrent, whole=self.papers(item.package).complete, note=note)

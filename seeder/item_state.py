@@ -41,11 +41,13 @@ class ItemState:
         state = torrent.state.value
         if torrent.state is TorrentState.SEEDING and not whole:
             state = "checking"  # for a moment, until the last pieces are on the disk
+        kept = torrent.state is TorrentState.PAUSED and whole
         return cls(
             package=item.package,
             title=item.title,
             state=state,
-            done=torrent.done,
+            # What is kept from being shared is all here, even where it was not looked through.
+            done=torrent.total if kept else torrent.done,
             total=torrent.total,
             down_rate=torrent.down_rate,
             up_rate=torrent.up_rate,
@@ -56,7 +58,14 @@ class ItemState:
 
     @property
     def complete(self) -> bool:
-        return self.state == "seeding"
+        return self.state == "seeding" or (self.state == "paused" and self.done >= self.total)
+
+
+def _is_finished(torrent: TorrentSnapshot) -> bool:
+    """Whether all of it is here; it may be paused since its owner shares nothing."""
+    if torrent.state is TorrentState.PAUSED:
+        return torrent.done >= torrent.total
+    return torrent.state is TorrentState.SEEDING
 
 
 class Wholeness:
@@ -74,7 +83,7 @@ class Wholeness:
             papers = self._papers(torrent.name)
             if papers.take_doubt():
                 self._session.recheck(torrent.info_hash)
-            elif torrent.state is TorrentState.SEEDING:
+            elif _is_finished(torrent):
                 whole.add(torrent.name)
                 if torrent.name in self._seen:
                     papers.mark_complete()

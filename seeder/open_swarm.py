@@ -8,9 +8,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from seeder.alerts import TorrentState
 from seeder.errors import NotEnoughSpaceError, RecoveryError, SeederError
+from seeder.governor import Governor, held_note
 from seeder.item_state import ItemState, Wholeness
 from seeder.library import LibraryItem
 from seeder.papers import Papers
@@ -50,7 +52,9 @@ class OpenSwarm:
         *,
         peers: Sequence[Address],
         clock: Callable[[], datetime],
+        governor: Governor | None = None,
     ) -> None:
+        self._governor = governor
         self._items = tuple({item.package: item for item in items}.values())
         self._session = session
         self._store = store
@@ -75,6 +79,10 @@ class OpenSwarm:
         running = {torrent.name: torrent for torrent in self._session.snapshot()}
         return tuple(self._state(item, running.get(item.package)) for item in self._items)
 
+    def bandwidth(self) -> dict[str, Any]:
+        """What may be sent and fetched now, and what was this month."""
+        return self._governor.state() if self._governor else {}
+
     def _add_guarded(self, item: LibraryItem) -> None:
         try:
             self._add(item)
@@ -97,7 +105,8 @@ class OpenSwarm:
                 f"{missing / 1e9:.2f} GB are needed on the disk for “{item.title}”. "
                 "Free some space and try again."
             )
-        self._session.add(metainfo, self._store.save_path, private=False)
+        held = self._governor is not None and self._governor.holds(item.package)
+        self._session.add(metainfo, self._store.save_path, paused=held, private=False)
         if self._papers(item.package).take_doubt():
             self._session.recheck(info.info_hash)
 
@@ -113,5 +122,5 @@ class OpenSwarm:
                     self._session.connect_peer(torrent.info_hash, address)
 
     def _state(self, item: LibraryItem, torrent: TorrentSnapshot | None) -> ItemState:
-        note = self._notes.get(item.package, "")
+        note = self._notes.get(item.package, "") or held_note(torrent, self._governor)
         return ItemState.of(item, torrent, whole=self._papers(item.package).complete, note=note)

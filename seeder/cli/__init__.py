@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seeder.cli import account, handing, items, keys, playing, proving, recovery, running
+from seeder.cli import account, handing, items, keys, limits, playing, proving, recovery, running
 
 __all__ = ["app", "main"]
 
@@ -47,6 +47,7 @@ app.command("handovers")(handing.handovers)
 app.command("proof")(proving.proof)
 app.command("status")(items.status)
 app.command("run")(running.run)
+app.command("limits")(limits.limits)
 app.command("play")(playing.play)
 app.command("save")(playing.save)
 app.add_typer(recovery.recovery, name="recovery")

@@ -14,12 +14,22 @@ from seeder.client import ShopClient
 from seeder.config import exclusive, is_held, is_loopback, read_json, utc_now
 from seeder.downloads import Downloads
 from seeder.errors import AlreadyRunningError, NotCompleteError, ShopUnreachableError
+from seeder.governor import Governor, Most
 from seeder.item_state import ItemState
+from seeder.listening import listen_on
 from seeder.moving import claim_store
 from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
 
-__all__ = ["Limits", "daemon_states", "fetch", "open_downloads", "require_hope", "settings_for"]
+__all__ = [
+    "Limits",
+    "daemon_states",
+    "fetch",
+    "govern",
+    "open_downloads",
+    "require_hope",
+    "settings_for",
+]
 
 STEP = 0.5
 PATIENCE = 60.0  # seconds without any news of the daemon before it counts as gone
@@ -34,16 +44,22 @@ class Limits(TypedDict):
     port: int
 
 
-def settings_for(seat: Seat, *, down: float, up: float) -> tuple[SessionSettings, bool]:
-    """Session settings for a shop; a shop on this machine is a matter of loopback alone."""
+def settings_for(
+    seat: Seat, *, down: float, up: float, open_swarms: bool = False
+) -> tuple[SessionSettings, Most, bool]:
+    """Session settings for a shop; a shop on this machine is a matter of loopback alone.
+
+    The session begins without limits and without asking anybody: the governor that follows
+    at once lets it do what the owner's preferences and `Most` allow.
+    """
     local = is_loopback(urlsplit(seat.shop.site).hostname or "")
-    settings = SessionSettings(
-        download_rate=int(down * MEGA),
-        upload_rate=int(up * MEGA),
-        tcp_only=local,
-        discovery=not local,
+    most = Most(
+        up=int(up * MEGA),
+        down=int(down * MEGA),
+        router=not local,
+        open_swarms=open_swarms and not local,
     )
-    return settings, local
+    return SessionSettings(tcp_only=local), most, local
 
 
 @contextmanager
@@ -62,14 +78,29 @@ def open_downloads(
             raise AlreadyRunningError(
                 "A seeder is running already for this folder. See what it does with: geobuk status"
             )
-        settings, local = settings_for(seat, down=down, up=up)
-        listen = f"127.0.0.1:{port}" if local else f"0.0.0.0:{port},[::]:{port}"
+        settings, most, local = settings_for(seat, down=down, up=up)
+        listen = listen_on(port=port, local=local)
         store = claim_store(seat.folder)
-        with Session(listen, store.session_folder, settings=settings) as session:
+        with (
+            Session(listen, store.session_folder, settings=settings) as session,
+            govern(seat, session, most) as governor,
+        ):
             downloads = Downloads(
                 seat.folder, seat.device, client, session, store, clock=utc_now, only=only
             )
+            downloads.governor = governor
             yield session, downloads
+
+
+def govern(seat: Seat, session: Session, most: Most) -> Governor:
+    """The owner's limits for a session, to be entered before anything is added to it."""
+    return Governor(
+        seat.home,
+        session,
+        whole=lambda package: seat.papers(package).complete,
+        clock=utc_now,
+        most=most,
+    )
 
 
 def daemon_states(seat: Seat) -> dict[str, ItemState] | None:
@@ -121,7 +152,7 @@ def fetch(
 def require_hope(states: tuple[ItemState, ...]) -> None:
     """NotCompleteError where all that is missing is kept back by something."""
     missing = [state for state in states if not state.complete]
-    stuck = [s for s in missing if s.state in {"waiting", "error"} and s.note]
+    stuck = [s for s in missing if s.state in {"waiting", "error", "paused"} and s.note]
     if missing and len(stuck) == len(missing):
         notes = "; ".join(f"{state.title}: {state.note}" for state in stuck)
         raise NotCompleteError(notes)

@@ -6,10 +6,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Unpack
 
-from seeder.cli.fetching import STEP, Limits, daemon_states, fetch, require_hope, settings_for
+from seeder.cli.fetching import (
+    STEP,
+    Limits,
+    daemon_states,
+    fetch,
+    govern,
+    require_hope,
+    settings_for,
+)
 from seeder.cli.progress import make_progress
 from seeder.cli.seat import Seat, connect
 from seeder.config import exclusive, utc_now, write_json
@@ -17,6 +24,7 @@ from seeder.daemon import RunState
 from seeder.errors import AlreadyRunningError, ShopError
 from seeder.item_state import ItemState
 from seeder.library import LibraryItem, load_library
+from seeder.listening import listen_on
 from seeder.moving import claim_store
 from seeder.open_swarm import OpenSwarm, parse_peer
 from seeder.session import Session
@@ -71,12 +79,22 @@ def open_openly(
             raise AlreadyRunningError(
                 "A seeder is running already for this folder. See what it does with: geobuk status"
             )
-        settings, local = settings_for(seat, down=down, up=up)
-        settings = replace(settings, open_swarms=not local)
-        listen = f"127.0.0.1:{port}" if local else f"0.0.0.0:{port},[::]:{port}"
+        settings, most, local = settings_for(seat, down=down, up=up, open_swarms=True)
+        listen = listen_on(port=port, local=local)
         store = claim_store(seat.folder)
-        with Session(listen, store.session_folder, settings=settings) as session:
-            yield OpenSwarm(items, session, store, seat.papers, peers=addresses, clock=utc_now)
+        with (
+            Session(listen, store.session_folder, settings=settings) as session,
+            govern(seat, session, most) as governor,
+        ):
+            yield OpenSwarm(
+                items,
+                session,
+                store,
+                seat.papers,
+                peers=addresses,
+                clock=utc_now,
+                governor=governor,
+            )
 
 
 def fetch_openly(
@@ -127,6 +145,7 @@ def run_openly(
                 listening=False,
                 note=ENDED,
                 items=swarm.states(),
+                bandwidth=swarm.bandwidth(),
             )
             write_json(seat.home.state_file, state.to_json(), durable=False)
             head = state.to_json()
