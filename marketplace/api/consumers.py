@@ -21,7 +21,13 @@ from marketplace.messaging.services import user_group
 __all__ = ["SeederConsumer"]
 
 NOT_AUTHORISED = 4401
-FOR_SEEDERS = {"library.changed", "licence.changed", "licence.revoked", "handover.requested"}
+FOR_SEEDERS = {
+    "handover.requested",
+    "library.changed",
+    "licence.changed",
+    "licence.revoked",
+    "swarm.changed",
+}
 
 
 class SeederConsumer(AsyncJsonWebsocketConsumer):

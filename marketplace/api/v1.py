@@ -38,6 +38,7 @@ from marketplace.api.schemas import (
     UserOut,
     WireState,
 )
+from marketplace.api.swarm import router as swarm
 from marketplace.distribution import services as distribution
 from marketplace.distribution.types import Progress
 from marketplace.licensing import queries as purchases
@@ -63,6 +64,7 @@ api.add_router("", audit_log)
 api.add_router("", handovers)
 api.add_router("", recovery)
 api.add_router("", receipts)
+api.add_router("", swarm)
 
 
 @api.get("/me", response={200: MeOut, **_ERRORS})

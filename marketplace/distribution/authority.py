@@ -56,7 +56,9 @@ def certificate_for(
     issued = _issue(package_id, request, now=now)
     # Who was let in is written down: when the right ends, the others are told to cut.
     SwarmMember.objects.update_or_create(
-        package_id=package_id, device=active, defaults={"expires_at": issued.expires_at}
+        package_id=package_id,
+        device=active,
+        defaults={"expires_at": issued.expires_at, "put_out_at": None},
     )
     return issued
 

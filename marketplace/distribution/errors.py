@@ -8,6 +8,7 @@
     - LabelError               a label that is not the device's, or has ended
     - TooManyLabelsError       a program that is started again and again
     - ReceiptsBrokenError      receipts that do not continue what the device sent before
+    - AddressUnknownError      the shop sits behind something that hides who calls
   + InvalidError
     - CertificateRequestError  no request for a certificate of ours
     - ReceiptsRefusedError     receipts that cannot be read, or are not the device's
@@ -19,6 +20,7 @@ from __future__ import annotations
 from marketplace.core.errors import ConflictError, InvalidError, NotFoundError
 
 __all__ = [
+    "AddressUnknownError",
     "AnnounceError",
     "CertificateRequestError",
     "LabelError",
@@ -44,6 +46,10 @@ class LabelError(ConflictError):
 
 class TooManyLabelsError(ConflictError):
     code = "too_many_labels"
+
+
+class AddressUnknownError(ConflictError):
+    code = "address_unknown"
 
 
 class ReceiptsBrokenError(ConflictError):

@@ -7,22 +7,31 @@ import secrets
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.types import Device, User
+from marketplace.distribution.authority import authority_of, certificate_for
+from marketplace.distribution.closed import set_closed
 from marketplace.distribution.errors import TorrentNotFoundError
+from marketplace.distribution.labels import issue_label
 from marketplace.distribution.models import AnnounceToken, Torrent
+from marketplace.distribution.peering import announce_device
 from marketplace.distribution.progress import record_progress
 from marketplace.distribution.receipts import take_receipts
 from marketplace.licensing import queries as licensing
 from marketplace.packaging import services as packaging
-from seeder.torrents import build_metainfo, info_hash, with_announce
+from seeder.torrents import build_metainfo, info_hash, with_announce, with_authority
 
 __all__ = [
+    "announce_device",
+    "certificate_for",
     "create_torrent",
+    "issue_label",
     "record_progress",
     "revoke_tokens",
+    "set_closed",
     "take_receipts",
     "torrent_for_device",
     "torrent_for_origin",
@@ -45,15 +54,18 @@ def create_torrent(*, package_id: str) -> Torrent:
         piece_layers=packaging.piece_layers(package_id),
         piece_length=manifest.piece_length,
     )
+    if closed := settings.CLOSED_SWARMS:
+        authority = authority_of(package_id, now=timezone.now())
+        metainfo = with_authority(metainfo, authority.certificate)
     torrent, _created = Torrent.objects.get_or_create(
         package_id=package_id,
-        defaults={"info_hash": info_hash(metainfo), "metainfo": metainfo},
+        defaults={"info_hash": info_hash(metainfo), "metainfo": metainfo, "closed": closed},
     )
     return torrent
 
 
 def torrent_for_device(*, user: User, device: Device, package_id: str) -> bytes:
-    """The torrent with the announce address of this device alone.
+    """The torrent; that of an open swarm with the announce address of this device alone.
 
     Raises licensing's EntitlementNotFoundError and EntitlementRevokedError, accounts'
     DeviceNotFoundError where the device is removed or another's, TorrentNotFoundError.
@@ -68,7 +80,7 @@ def torrent_for_device(*, user: User, device: Device, package_id: str) -> bytes:
 
 
 def torrent_for_origin(*, package_id: str) -> bytes:
-    """The torrent with the announce address of the platform's own seeder."""
+    """The torrent; that of an open swarm with the announce address of the platform's seeder."""
     return _with_token(create_torrent(package_id=package_id), None)
 
 
@@ -84,6 +96,8 @@ def revoke_tokens(*, user: User, package_id: str, now: dt.datetime) -> int:
 
 
 def _with_token(torrent: Torrent, device: Device | None) -> bytes:
+    if torrent.closed:
+        return bytes(torrent.metainfo)
     token = _live_token(torrent, device)
     return with_announce(bytes(torrent.metainfo), f"{settings.TRACKER_URL}/{token.token}")
 

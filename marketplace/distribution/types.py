@@ -7,9 +7,10 @@ import uuid
 from dataclasses import dataclass
 
 from marketplace.distribution.models import Torrent
+from marketplace.distribution.peering import Attendance
 from marketplace.distribution.swarm import SwarmSize
 
-__all__ = ["STATES", "Delivery", "Download", "Progress", "SwarmSize", "Torrent"]
+__all__ = ["STATES", "Attendance", "Delivery", "Download", "Progress", "SwarmSize", "Torrent"]
 
 STATES = frozenset({"downloading", "seeding", "checking", "paused", "error"})
 

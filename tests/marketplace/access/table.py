@@ -462,6 +462,9 @@ API: dict[tuple[str, str], Statuses] = {
     ("GET", "/api/v1/handovers"): (401, 200, 200, 200, 200, 200, 200, 401),
     # An empty word is none, and only ada's desk is asked for one.
     ("POST", "/api/v1/handovers/{handover}/surrender"): (401, 422, 404, 404, 404, 404, 404, 401),
+    ("POST", "/api/v1/swarm/label"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("POST", "/api/v1/packages/{package}/certificate"): (401, 200, 200, 404, 404, 404, 404, 401),
+    ("POST", "/api/v1/swarm/announce"): (401, 200, 200, 200, 200, 200, 200, 401),
     # Everybody hands in their own.
     ("POST", "/api/v1/swarm/receipts"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("PUT", "/api/v1/progress"): (401, 200, 200, 200, 200, 200, 200, 401),

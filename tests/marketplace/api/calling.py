@@ -15,10 +15,12 @@ from django.utils import timezone
 
 from drm.signed import document_hash
 from drm.surrender import sign_surrender
+from drm.swarm_authority import MemberKey
 from marketplace.accounts.models import Device, User
 from marketplace.catalog.models import Listing
 from marketplace.catalog.types import SaleTerms
 from marketplace.continuity import services as continuity
+from marketplace.distribution import services as distribution
 from marketplace.handovers import services as handovers
 from marketplace.licensing.models import Entitlement, Licence
 from tests.marketplace.accounts.seeder import FakeSeeder
@@ -43,6 +45,9 @@ ROUTES = [
     ("GET", "/api/v1/device/status?nonce=" + NONCE),
     ("GET", "/api/v1/handovers?nonce=" + NONCE),
     ("POST", "/api/v1/handovers/{handover}/surrender"),
+    ("POST", "/api/v1/packages/{package}/certificate"),
+    ("POST", "/api/v1/swarm/label"),
+    ("POST", "/api/v1/swarm/announce"),
     ("POST", "/api/v1/swarm/receipts"),
     ("PUT", "/api/v1/progress"),
     ("DELETE", "/api/v1/device"),
@@ -161,12 +166,24 @@ def call(
         body = {"surrender": seeder.surrender}
     if path.endswith("/recovery-key") and method == "PUT" and body is None:
         body = asdict(public_parts())
+    if path.endswith("/certificate") and body is None:
+        body = {"request": MemberKey().request()}
+    if path.endswith("/swarm/announce") and body is None:
+        body = {"label": _label(seeder), "port": 6881, "items": []}
     if path.endswith("/swarm/receipts") and body is None:
         body = {"receipts": seeder.receipts()}
     if method == "PUT" and body is None:
         body = {"items": []}
     data = body if isinstance(body, str) else "" if body is None else json.dumps(body)
     return Client().generic(method, path, data, content_type="application/json", headers=headers)
+
+
+def _label(seeder: FakeSeeder) -> str:
+    """A label of the seeder's device; nobody's where it is not registered."""
+    device = Device.objects.filter(thumbprint=seeder.identity.public.thumbprint).first()
+    if device is None:
+        return "0" * 20
+    return distribution.issue_label(device=device, now=timezone.now()).label
 
 
 def device_of(seeder: FakeSeeder) -> Device:
