@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
+
+from django.db.models import Q
 
 from marketplace.distribution.models import AnnounceToken
 from marketplace.licensing import queries as licensing
 
-__all__ = ["ORIGIN", "Membership", "membership_of"]
+__all__ = ["ORIGIN", "Membership", "membership_of", "memberships_of"]
 
 ORIGIN = "origin"  # no user's id
 
@@ -28,26 +33,31 @@ class Membership:
         return self.member == ORIGIN
 
 
-def membership_of(token: str) -> Membership | None:
-    """What the token permits now; None where it is unknown or does not count any more.
+def memberships_of(tokens: Collection[str]) -> dict[str, Membership]:
+    """What these tokens permit now; without those that are unknown or do not count any more.
 
-    A device's token counts while the device is not removed, its owner's account is open,
-    and they may open the package; the origin's (without a device) always.
+    A device's token counts while the swarm is open, the device is not removed, its owner's
+    account is open, and they may open the package; the origin's (without a device) while
+    the swarm is open. Two statements, however many tokens there are.
     """
-    found = (
-        AnnounceToken.objects.select_related("torrent", "device__user")
-        .defer("torrent__metainfo")
-        .filter(token=token, revoked_at__isnull=True)
-        .first()
-    )
-    if found is None:
-        return None
-    device, torrent = found.device, found.torrent
-    if device is not None and (
-        device.removed_at is not None
-        or not device.user.is_active
-        or not licensing.is_entitled(device.user_id, torrent.package_id)
-    ):
-        return None
-    member = ORIGIN if device is None else str(device.user_id)
-    return Membership(bytes.fromhex(torrent.info_hash)[:20], member)
+    found = AnnounceToken.objects.filter(
+        Q(device=None) | Q(device__removed_at=None, device__user__is_active=True),
+        token__in=tokens,
+        revoked_at=None,
+        torrent__closed=False,
+    ).values_list("token", "torrent__info_hash", "torrent__package_id", "device__user_id")
+    # The stubs do not see that the origin's row has no device.
+    rows = cast("list[tuple[str, str, str, uuid.UUID | None]]", list(found))
+    users = {user for _token, _hash, _package, user in rows if user is not None}
+    packages = {package for _token, _hash, package, user in rows if user is not None}
+    openers = licensing.openers(packages, user_ids=users) if users else set()
+    return {
+        token: Membership(bytes.fromhex(info_hash)[:20], ORIGIN if user is None else str(user))
+        for token, info_hash, package, user in rows
+        if user is None or (user, package) in openers
+    }
+
+
+def membership_of(token: str) -> Membership | None:
+    """What one token permits now, as `memberships_of` says it."""
+    return memberships_of([token]).get(token)

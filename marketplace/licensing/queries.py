@@ -115,11 +115,18 @@ def packages_of(user: User) -> set[str]:
     return _packages(Entitlement.objects.filter(living(), opened_versions(), user_id=user.pk))
 
 
-def openers(package_ids: Collection[str]) -> set[tuple[uuid.UUID, str]]:
-    """Who may open which of these packages now: pairs of a user's id and a package's."""
+def openers(
+    package_ids: Collection[str], *, user_ids: Collection[uuid.UUID] | None = None
+) -> set[tuple[uuid.UUID, str]]:
+    """Who may open which of these packages now: pairs of a user's id and a package's.
+
+    Where `user_ids` are given, of these users alone.
+    """
     rows = Entitlement.objects.filter(
         living(), opened_versions(), listing__versions__package_id__in=package_ids
     )
+    if user_ids is not None:
+        rows = rows.filter(user_id__in=user_ids)
     return set(rows.order_by().values_list("user_id", "listing__versions__package_id").distinct())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -31,6 +32,7 @@ class House:
         self.clock = Clock()
         self.members: dict[str, Membership | Exception] = {}
         self.asked: list[str] = []
+        self.questions = 0
         self.tracker = Tracker(look_up=self._look_up, swarms=Swarms(), clock=self.clock)
 
     def let_in(self, name: str, *, user: str = "", info_hash: bytes = HASH) -> str:
@@ -39,15 +41,26 @@ class House:
         self.members[token] = Membership(info_hash, user or name)
         return token
 
-    async def _look_up(self, token: str) -> Membership | None:
-        self.asked.append(token)
-        answer = self.members.get(token)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    async def _look_up(self, tokens: Collection[str]) -> dict[str, Membership]:
+        self.asked += tokens
+        self.questions += 1
+        found = {}
+        for token in tokens:
+            answer = self.members.get(token)
+            if isinstance(answer, Exception):
+                raise answer
+            if answer is not None:
+                found[token] = answer
+        return found
 
     async def announce(self, token: str, *, host: str = "198.51.100.1", **fields: Any) -> Any:
         status, body = await ask(self.tracker, f"/announce/{token}", query(**fields), host=host)
+        assert status == 200
+        return bdecode(body)
+
+    async def scrape(self, token: str, *hashes: bytes) -> Any:
+        text = "&".join(f"info_hash={quote_from_bytes(value, safe='')}" for value in hashes)
+        status, body = await ask(self.tracker, f"/scrape/{token}", text.encode())
         assert status == 200
         return bdecode(body)
 

@@ -7,13 +7,14 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from marketplace.accounts import services as accounts
 from marketplace.accounts.errors import DeviceNotFoundError
 from marketplace.accounts.models import Device, User
 from marketplace.catalog.models import Listing
 from marketplace.distribution import services
-from marketplace.distribution.access import membership_of
+from marketplace.distribution.access import ORIGIN, membership_of, memberships_of
 from marketplace.distribution.models import AnnounceToken, Torrent
 from marketplace.distribution.tracker import Tracker
 from marketplace.licensing import services as licensing
@@ -26,7 +27,13 @@ from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.distribution.announcing import ask, query
 from tests.marketplace.trade import buy, make_person, sell
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_swarms")]
+
+
+@pytest.fixture
+def open_swarms(settings: Settings) -> None:
+    """Announce addresses are for open swarms."""
+    settings.CLOSED_SWARMS = False
 
 
 def _device(user: User) -> Device:
@@ -173,6 +180,48 @@ def test_after_a_leak_the_old_address_ends_and_a_new_one_is_given() -> None:
     assert (ended, old != new) == (1, True)
     assert membership_of(old) is None
     assert membership_of(new) is not None
+
+
+def test_many_tokens_are_asked_for_in_two_statements(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    ada, eve, listing, other = make_person(), make_person("eve"), sell(), sell()
+    tokens = []
+    for person in (ada, eve):
+        buy(person, listing)
+        device = _device(person)
+        torrent = services.torrent_for_device(
+            user=person, device=device, package_id=_package(listing)
+        )
+        tokens.append(_token(torrent))
+    origin = _token(services.torrent_for_origin(package_id=_package(other)))
+    buy(eve, other, order_id=(order := uuid.uuid4()))
+    device = _device(eve)
+    spent = _token(services.torrent_for_device(user=eve, device=device, package_id=_package(other)))
+    licensing.revoke(order_id=order, cause="refund:1", now=timezone.now())
+
+    with django_assert_num_queries(2):
+        found = memberships_of([*tokens, origin, spent, "x" * 43])
+
+    assert {token: member.member for token, member in found.items()} == {
+        tokens[0]: str(ada.pk),
+        tokens[1]: str(eve.pk),
+        origin: ORIGIN,
+    }
+
+
+def test_a_closed_swarm_has_no_announce_address_and_the_old_ones_end() -> None:
+    ada, listing = make_person(), sell()
+    package = _package(listing)
+    buy(ada, listing)
+    device = _device(ada)
+    token = _token(services.torrent_for_device(user=ada, device=device, package_id=package))
+
+    services.set_closed(package_id=package, closed=True, now=timezone.now())
+
+    closed = services.torrent_for_device(user=ada, device=device, package_id=package)
+    assert read_metainfo(closed).announce is None
+    assert membership_of(token) is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -305,6 +305,41 @@ async def test_many_at_once_ask_the_database_once(house: House) -> None:
     assert house.asked == [ada]
 
 
+async def test_all_who_come_meanwhile_are_asked_for_at_once(house: House) -> None:
+    tokens = [house.let_in(f"peer{number}") for number in range(30)]
+
+    await asyncio.gather(*(house.announce(token) for token in tokens))
+
+    assert sorted(house.asked) == sorted(tokens)
+    assert house.questions == 1
+
+
+async def test_a_client_that_hangs_up_takes_the_answer_from_nobody(house: House) -> None:
+    ada = house.let_in("ada")
+    impatient = asyncio.create_task(house.announce(ada))
+    patient = asyncio.create_task(house.announce(ada))
+    await asyncio.sleep(0)
+
+    impatient.cancel()
+
+    assert b"failure reason" not in await patient
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+
+
+async def test_the_device_of_a_user_that_is_put_out_leaves_the_others_there(house: House) -> None:
+    desk, lap = house.let_in("desk", user="ada"), house.let_in("lap", user="ada")
+    eve = house.let_in("eve")
+    await house.announce(desk, peer_id=b"d" * 20, port=7001, **SEED)
+    await house.announce(lap, peer_id=b"l" * 20, port=7002, **SEED)
+    del house.members[lap]
+
+    house.clock.now += 31
+    await house.announce(lap, peer_id=b"l" * 20, port=7002, **SEED)
+
+    assert peers_of(await house.announce(eve, **LEECH)) == {"198.51.100.1:7001"}
+
+
 async def test_who_may_not_any_more_is_put_out(house: House) -> None:
     ada, eve = house.let_in("ada"), house.let_in("eve")
     await house.announce(ada, **SEED)
@@ -348,12 +383,23 @@ async def test_tokens_are_neither_logged_nor_repeated(
     assert "_____" not in caplog.text
 
 
-async def test_only_get_is_answered(house: House) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
+async def test_only_get_is_answered(house: House, method: str) -> None:
     ada = house.let_in("ada")
 
-    status, _body = await ask(house.tracker, f"/announce/{ada}", query(), method="POST")
+    status, _body = await ask(house.tracker, f"/announce/{ada}", query(), method=method)
 
     assert (status, house.asked) == (405, [])
+
+
+@pytest.mark.parametrize("path", ["/announce/", "/scrape/"])
+async def test_head_says_and_changes_nothing(house: House, path: str) -> None:
+    ada, eve = house.let_in("ada"), house.let_in("eve")
+
+    status, body = await ask(house.tracker, f"{path}{ada}", query(), method="HEAD")
+
+    assert (status, body, house.asked) == (200, b"", [])
+    assert (await house.announce(eve, **LEECH))[b"complete"] == 0
 
 
 async def test_a_socket_without_an_address_is_refused(house: House) -> None:
@@ -372,3 +418,50 @@ async def test_the_answer_is_canonical_bencode(house: House) -> None:
     # The strict reader refuses unsorted keys and leading zeros.
     assert set(bdecode(body)) >= {b"complete", b"incomplete", b"interval", b"peers"}  # type: ignore[arg-type]
     assert len(HASH) == 20
+
+
+async def test_a_scrape_tells_the_size_of_the_tokens_own_swarm(house: House) -> None:
+    ada, bob, eve = house.let_in("ada"), house.let_in("bob"), house.let_in("eve")
+    await house.announce(ada, **SEED)
+    await house.announce(bob, **LEECH)
+    await house.announce(bob, event="completed", **SEED)
+    await house.announce(eve, **LEECH)
+
+    by_hash = await house.scrape(eve, HASH)
+    of_all = await house.scrape(eve)
+    of_both = await house.scrape(eve, bytes(20), HASH)
+
+    file = {b"complete": 2, b"downloaded": 1, b"incomplete": 1}
+    told = {b"files": {HASH: file}, b"flags": {b"min_request_interval": INTERVAL}}
+    assert (by_hash, of_all, of_both) == (told, told, told)
+
+
+async def test_a_scrape_tells_nothing_of_other_swarms(house: House) -> None:
+    other = b"another torrent's id"
+    ada, eve = house.let_in("ada"), house.let_in("eve", info_hash=other)
+    await house.announce(eve, info_hash=other, **SEED)
+
+    assert (await house.scrape(ada, other))[b"files"] == {}
+
+
+async def test_a_scrape_enters_nobody(house: House) -> None:
+    ada = house.let_in("ada")
+
+    answer = await house.scrape(ada, HASH)
+
+    file = {b"complete": 0, b"downloaded": 0, b"incomplete": 0}
+    assert answer[b"files"] == {HASH: file}
+
+
+@pytest.mark.parametrize("token", ["", "x", "stranger".ljust(43, "_")])
+async def test_a_scrape_of_a_stranger_is_refused(house: House, token: str) -> None:
+    assert set(await house.scrape(token, HASH)) == {b"failure reason"}
+
+
+@pytest.mark.parametrize("text", [b"info_hash=short", b"info_hash=" + b"%41" * 21, b"x" * 3000])
+async def test_an_odd_scrape_is_told_why(house: House, text: bytes) -> None:
+    ada = house.let_in("ada")
+
+    status, body = await ask(house.tracker, f"/scrape/{ada}", text)
+
+    assert (status, set(bdecode(body))) == (200, {b"failure reason"})  # type: ignore[arg-type]
