@@ -1,7 +1,7 @@
 """Everything that listens on the shop's port, by path.
 
-/announce/…  the tracker, /uploads/…  tus: raw ASGI apps, past Django's handler,
-which would cost the tracker its speed and spool each upload to disk first.
+/announce/…, /scrape/…  the tracker, and /uploads/…  tus: raw ASGI apps, past Django's
+handler, which would cost the tracker its speed and spool each upload to disk first.
 /ws/…        WebSockets (Channels). All else is Django.
 """
 
@@ -25,12 +25,15 @@ from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 
 from marketplace.api.urls import websocket_urlpatterns as seeder_sockets
+from marketplace.config.access_log import SECRET_PATHS, keep_secrets
 from marketplace.distribution.tracker import tracker
 from marketplace.messaging.relay import Relay
 from marketplace.messaging.urls import websocket_urlpatterns as browser_sockets
 from marketplace.packaging.tus import uploads
 
 __all__ = ["application"]
+
+keep_secrets()
 
 # WhiteNoise answers with a file, which Django reads in a thread under ASGI: as it should be,
 # and once for each file is too often to be told.
@@ -54,7 +57,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _lifespan(receive, send)
     elif scope["type"] == "websocket":
         await _sockets.get(path, _no_socket)(scope, receive, send)
-    elif path.startswith("/announce/"):
+    elif path.startswith(SECRET_PATHS):
         await tracker(scope, receive, send)
     elif path.startswith("/uploads/"):
         await uploads(scope, receive, send)

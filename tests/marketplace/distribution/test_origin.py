@@ -8,14 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from django.db import OperationalError, connections
 from django.utils import timezone
 from pytest_django import Settings
@@ -33,6 +31,7 @@ from marketplace.packaging import services as packaging
 from seeder.session import Session, SessionSettings, TorrentState
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.distribution.announcing import Clock
+from tests.marketplace.distribution.serving import serving
 from tests.marketplace.trade import FLAC, buy, make_person, sell
 
 pytestmark = [
@@ -60,17 +59,11 @@ def open_session(tmp_path: Path) -> Iterator[Open]:
 @pytest.fixture
 def tracker_url(settings: Settings) -> Iterator[str]:
     """The tracker behind uvicorn on a free port, as TRACKER_URL."""
-    config = uvicorn.Config(tracker, host="127.0.0.1", port=0, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    settings.TRACKER_URL = f"http://127.0.0.1:{port}/announce"
-    yield settings.TRACKER_URL
-    server.should_exit = True
-    thread.join()
+    # Announce addresses are for open swarms.
+    settings.CLOSED_SWARMS = False
+    with serving(tracker) as port:
+        settings.TRACKER_URL = f"http://127.0.0.1:{port}/announce"
+        yield settings.TRACKER_URL
 
 
 def _package(listing: Listing) -> str:
