@@ -1,0 +1,92 @@
+"""Who is to be cut out of a closed swarm. No clock, network or session: facts in, hosts out.
+
+A certificate is looked at when a connection begins, and never again. So a device whose right
+has ended is cut by the others: the shop names its labels, and the hosts that they are seen at are
+kept out until its last certificate has ended. libtorrent cuts by host alone: where the shop still
+allows somebody at the same host (two buyers behind one router), the host is not kept out but cut
+for a moment, now and then, while a stranger is seen there; whoever is allowed dials again. And
+whoever the shop has not named for long is cut for a moment too: its certificate is looked at anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from seeder.alerts import PeerSnapshot
+from seeder.filters import network_of
+from seeder.swarm_calls import Met
+
+__all__ = ["Doorman", "Verdict"]
+
+# Twice a certificate's life, and as long as the shop names who is gone.
+MEMORY = timedelta(hours=2)
+# A stranger can make us cut its neighbours, too: not more often than this.
+CUT_PAUSE = timedelta(seconds=10)
+
+_Link = tuple[str, str, int]  # label, host and port
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Hosts that stay out, and hosts whose connections are cut once."""
+
+    kept_out: frozenset[str]
+    cut_once: frozenset[str]
+
+
+class Doorman:
+    """What one swarm's answers said of labels, and where they were seen."""
+
+    def __init__(self) -> None:
+        self._gone: frozenset[str] = frozenset()
+        self._allowed: dict[str, tuple[str, datetime]] = {}  # label to host, and when it was named
+        self._suspects: dict[str, datetime] = {}  # host to when a label that is gone was there
+        self._links: dict[_Link, datetime] = {}  # to when it was seen first
+        self._cut_at: dict[str, datetime] = {}  # host
+
+    @property
+    def alert(self) -> bool:
+        """Whether anybody is looked for."""
+        return bool(self._gone or self._suspects)
+
+    def told(self, peers: Iterable[Met], gone: frozenset[str], *, now: datetime) -> None:
+        """Take an answer of the shop: who is there, and who was put out."""
+        for label in gone & self._allowed.keys():
+            self._suspects[self._allowed.pop(label)[0]] = now
+        self._gone = gone
+        for peer in peers:
+            if peer.label not in gone:
+                self._allowed[peer.label] = (peer.host, now)
+
+    def judge(self, connected: Sequence[PeerSnapshot], *, now: datetime) -> Verdict:
+        """Say who is cut, of those who are connected now and of those who may come."""
+        self._forget(now)
+        for peer in connected:
+            if peer.label in self._gone:
+                self._suspects[peer.host] = now
+        suspects = {network_of(host): host for host in self._suspects}
+        shared = {network_of(host) for host, _at in self._allowed.values()}
+        strangers = {p.host for p in connected if p.label and p.label not in self._allowed}
+        once = {
+            host for host in strangers if network_of(host) in suspects.keys() & shared
+        } | self._overdue(connected, strangers, now)
+        once = {host for host in once if now - self._cut_at.get(host, now - MEMORY) >= CUT_PAUSE}
+        self._cut_at |= dict.fromkeys(once, now)
+        kept_out = {host for network, host in suspects.items() if network not in shared}
+        return Verdict(frozenset(kept_out), frozenset(once - kept_out))
+
+    def _overdue(
+        self, connected: Sequence[PeerSnapshot], strangers: set[str], now: datetime
+    ) -> set[str]:
+        links = {(peer.label, peer.host, peer.port) for peer in connected if peer.label}
+        self._links = {link: self._links.get(link, now) for link in links}
+        old = {link for link, since in self._links.items() if now - since > MEMORY}
+        return {host for _label, host, _port in old} & strangers
+
+    def _forget(self, now: datetime) -> None:
+        since = now - MEMORY
+        self._allowed = {label: at for label, at in self._allowed.items() if at[1] > since}
+        self._suspects = {host: at for host, at in self._suspects.items() if at > since}
+        self._cut_at = {host: at for host, at in self._cut_at.items() if at > since}
