@@ -246,7 +246,8 @@ class Session(SessionView):
                 self._lt.resume()
 
     def set_sharing(self, sharing: bool) -> None:
-        """Whether any content may be sent; off holds at once, in the middle of a piece too."""
+        """Whether any content may be sent. Off holds within a second, in the middle of a piece
+        too: what was handed to the socket, half a second's worth, still goes out."""
         with self._changed:
             self._require_open()
             self._lt.apply_settings(
