@@ -3,18 +3,20 @@
 Nothing is asked here and no time is read: whoever polls the session says what it saw, in the
 order of time, four times a second while there is traffic.
 
-    a connection, first seen ─────────────────► all that it counts is its label's
-    seen before, counts more ─────────────────► the difference is its label's
-    seen before, counts less ─────────────────► it is a new one at the same place: all of it is
-    without a label (being dialled again, or
-    somebody else's program) ─────────────────► nobody's, and never anybody's later
+    a connection that was there at the last look,
+    under the same label, and counts no less ────► what it has grown by is its label's
+    any other: new, back, under another label,
+    or counting less ────────────────────────────► what it counts beyond all that ended
+                                                   connections of its address ever counted
 
-libtorrent carries the count over when the same address and port is dialled again, and shows
-it while the peer has no label yet: summed up naively, everything would count twice.
+libtorrent carries counts over: when an address and port is dialled again, but also when a
+peer that had called us (from any port) is dialled where it listens. It shows the old count
+before the peer has a label, or hides it until then. Summed up naively, everything would count
+twice; so of a connection that was not there before, what may be an old count does not count.
 
-What a peer sent between the last look at it and its end is in the torrent's own total alone.
-When the torrent has been quiet for a while and exactly one peer has left, it was that one's;
-where several have, nobody can say, and it is nobody's.
+What a peer sent after the last look at it, or before the first one since it came back, is in
+the torrent's own total alone. When the torrent has been quiet for a while and it can be one
+peer's only, it was that one's; else nobody can say, and it is nobody's.
 """
 
 from __future__ import annotations
@@ -28,8 +30,7 @@ from seeder.alerts import PeerSnapshot
 __all__ = ["Accounting", "Pair", "Payload", "Totals"]
 
 QUIET_LOOKS: Final = 8  # two seconds, and so several reports of the torrent's own total
-MOST_RESIDUAL: Final = 32 * 2**20  # a quarter of a second at a gigabit: more is a fault of ours
-KEPT_LOOKS: Final = 2400  # a caller's port may come again within ten minutes
+MOST_RESIDUAL: Final = 128 * 2**20  # a second at a gigabit: more is a fault of ours
 
 
 class Pair(NamedTuple):
@@ -63,11 +64,11 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class _Connection:
+    """As it was last seen, and by how much it has grown since it came."""
+
     label: str
-    dialled: bool
-    received: int
-    sent: int
-    seen: int  # the number of the look
+    shown: Totals
+    grown: Totals = field(default_factory=Totals)
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class _Torrent:
     received: int = 0
     sent: int = 0
     unexplained: Totals = field(default_factory=Totals)
-    left: set[str] = field(default_factory=set)
+    owners: set[str] = field(default_factory=set)  # whose the rest may be
     quiet: int = 0
 
 
@@ -86,68 +87,52 @@ class Accounting:
 
     def __init__(self, totals: Mapping[Pair, Totals] | None = None) -> None:
         self.totals: dict[Pair, Totals] = dict(totals or {})
-        self._connections: dict[_Place, _Connection] = {}
-        self._present: set[_Place] = set()
+        self._present: dict[_Place, _Connection] = {}
+        self._ended: dict[tuple[str, str], Totals] = {}  # by info-hash and address
         self._torrents: dict[str, _Torrent] = {}
-        self._look = 0
 
     def observe(self, peers: Iterable[PeerSnapshot], torrents: Mapping[str, Payload]) -> bool:
         """Take one look: all connections of the torrents that are given by info-hash.
 
         Returns whether any byte was counted, or left unexplained, since the look before.
         """
-        self._look += 1
-        present: set[_Place] = set()
+        before, self._present = self._present, {}
         explained: dict[str, Totals] = {}
-        for peer in peers:
-            torrent = torrents.get(peer.info_hash)
-            if torrent is None:
-                continue
-            place = _Place(peer.info_hash, peer.host, peer.port)
-            present.add(place)
-            received, sent = self._grow(place, peer)
-            if peer.label and (received or sent):
-                self._credit(Pair(torrent.package, peer.label), received, sent)
-            sums = explained.setdefault(peer.info_hash, Totals())
-            sums.received += received
-            sums.sent += sent
-        for place in self._present - present:
-            if state := self._torrents.get(place.info_hash):
-                state.left.add(self._connections[place].label)
-        self._present = present
-        moved = self._balance(torrents, explained)
-        self._forget()
-        return moved
+        shown = [peer for peer in peers if peer.info_hash in torrents]
+        # First who has gone, as their counts may be carried over to who has come.
+        here = {_place(peer): peer for peer in shown}
+        for place, known in before.items():
+            if place not in here or not _goes_on(known, here[place]):
+                self._end(place, known)
+        for place, peer in here.items():
+            growth = self._grow(place, peer, before.get(place))
+            if peer.label and (growth.received or growth.sent):
+                self._credit(Pair(torrents[peer.info_hash].package, peer.label), growth)
+            _add(explained.setdefault(peer.info_hash, Totals()), growth)
+        return self._balance(torrents, explained)
 
-    def _grow(self, place: _Place, peer: PeerSnapshot) -> tuple[int, int]:
-        """By how much a connection has grown since it was last seen."""
-        known = self._connections.get(place)
-        if known is None:
-            self._connections[place] = _Connection(
-                peer.label, peer.outgoing, peer.downloaded, peer.uploaded, self._look
-            )
-            return peer.downloaded, peer.uploaded
-        known.seen, known.dialled = self._look, peer.outgoing
-        if not peer.label:
-            # Perhaps the old count of somebody who is being dialled again: it never falls.
-            received, sent = (
-                max(0, peer.downloaded - known.received),
-                max(0, peer.uploaded - known.sent),
-            )
-            known.received += received
-            known.sent += sent
-            return received, sent
-        known.label = peer.label
-        is_new = peer.downloaded < known.received or peer.uploaded < known.sent
-        received = peer.downloaded - (0 if is_new else known.received)
-        sent = peer.uploaded - (0 if is_new else known.sent)
-        known.received, known.sent = peer.downloaded, peer.uploaded
-        return received, sent
+    def _end(self, place: _Place, known: _Connection) -> None:
+        _add(self._ended.setdefault((place.info_hash, place.host), Totals()), known.grown)
+        if state := self._torrents.get(place.info_hash):
+            state.owners.add(known.label)
 
-    def _credit(self, pair: Pair, received: int, sent: int) -> None:
-        totals = self.totals.setdefault(pair, Totals())
-        totals.received += received
-        totals.sent += sent
+    def _grow(self, place: _Place, peer: PeerSnapshot, known: _Connection | None) -> Totals:
+        """By how much a connection has grown since it was last seen, or came."""
+        counts = Totals(peer.downloaded, peer.uploaded)
+        if known is not None and _goes_on(known, peer):
+            growth = _beyond(counts, known.shown)
+        else:
+            old = self._ended.get((place.info_hash, place.host), Totals())
+            growth, known = _beyond(counts, old), _Connection(peer.label, counts)
+            if counts != growth and (state := self._torrents.get(place.info_hash)):
+                state.owners.add(peer.label)  # some of it may be new all the same
+        known.shown = counts
+        _add(known.grown, growth)
+        self._present[place] = known
+        return growth
+
+    def _credit(self, pair: Pair, growth: Totals) -> None:
+        _add(self.totals.setdefault(pair, Totals()), growth)
 
     def _balance(self, torrents: Mapping[str, Payload], explained: Mapping[str, Totals]) -> bool:
         moved = False
@@ -170,23 +155,37 @@ class Accounting:
         return moved
 
     def _settle(self, package: str, state: _Torrent) -> None:
-        """Give what is left over to the only one who left; then everything is explained."""
+        """Give what is left over to the only one whose it can be; then all is explained."""
         rest = state.unexplained
-        if len(state.left) == 1 and "" not in state.left:
-            [label] = state.left
-            received, sent = _believable(rest.received), _believable(rest.sent)
-            if received or sent:
-                self._credit(Pair(package, label), received, sent)
+        if len(state.owners) == 1 and "" not in state.owners:
+            [label] = state.owners
+            believable = Totals(_believable(rest.received), _believable(rest.sent))
+            if believable != Totals():
+                self._credit(Pair(package, label), believable)
         state.unexplained = Totals()
-        state.left.clear()
+        state.owners.clear()
 
-    def _forget(self) -> None:
-        """Drop callers that are gone: their ports were theirs for one connection."""
-        if self._look % KEPT_LOOKS:
-            return
-        old = self._look - KEPT_LOOKS
-        for place in [p for p, c in self._connections.items() if not c.dialled and c.seen < old]:
-            del self._connections[place]
+
+def _place(peer: PeerSnapshot) -> _Place:
+    return _Place(peer.info_hash, peer.host, peer.port)
+
+
+def _goes_on(known: _Connection, peer: PeerSnapshot) -> bool:
+    """Whether this can be the connection that was seen before."""
+    return (
+        known.label == peer.label
+        and peer.downloaded >= known.shown.received
+        and peer.uploaded >= known.shown.sent
+    )
+
+
+def _beyond(counts: Totals, old: Totals) -> Totals:
+    return Totals(max(0, counts.received - old.received), max(0, counts.sent - old.sent))
+
+
+def _add(sums: Totals, more: Totals) -> None:
+    sums.received += more.received
+    sums.sent += more.sent
 
 
 def _growth(before: int, now: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -88,12 +89,37 @@ def test_a_redial_of_the_same_place_carries_the_old_count_over(desk: Desk) -> No
     assert desk.of(BEN) == (150, 0)
 
 
-def test_a_redial_that_begins_at_nothing_is_counted_whole(desk: Desk) -> None:
+def test_of_a_redial_that_begins_at_nothing_its_growth_is_counted(desk: Desk) -> None:
+    """Its first 30 may as well be old ones."""
     desk.sees(peer(BEN, 100))
     desk.sees()
     desk.sees(peer(BEN, 30))
+    desk.sees(peer(BEN, 80))
 
-    assert desk.of(BEN) == (130, 0)
+    assert desk.of(BEN) == (150, 0)
+
+
+def test_who_called_and_is_dialled_later_carries_the_old_count_over(desk: Desk) -> None:
+    """As measured: it called from any port, and libtorrent knows by now where it listens."""
+    desk.sees(peer(BEN, 100, outgoing=False, port=40001))
+    desk.sees()
+    desk.sees(peer("", 100, outgoing=True, port=6881))
+    desk.sees(peer(BEN, 130, outgoing=True, port=6881))
+    desk.sees()
+    # And the other way round, in both counts at once.
+    desk.sees(peer(BEN, 0, outgoing=False, port=40002))
+    desk.sees(peer(BEN, 20, outgoing=False, port=40002))
+    desk.sees()
+    desk.sees(peer(BEN, 155, outgoing=True, port=6881))
+
+    assert desk.of(BEN) == (155, 0)
+
+
+def test_a_count_is_carried_over_between_two_looks(desk: Desk) -> None:
+    desk.sees(peer(BEN, 100, outgoing=False, port=40001))
+    desk.sees(peer(BEN, 120, outgoing=True, port=6881))
+
+    assert desk.of(BEN) == (120, 0)
 
 
 def test_a_count_that_is_hidden_while_it_is_dialled_is_not_counted_again(desk: Desk) -> None:
@@ -107,6 +133,7 @@ def test_a_count_that_is_hidden_while_it_is_dialled_is_not_counted_again(desk: D
 def test_a_caller_who_comes_back_from_another_port_is_the_same_peer(desk: Desk) -> None:
     desk.sees(peer(BEN, 100, outgoing=False, port=40001))
     desk.sees()
+    desk.sees(peer(BEN, 0, outgoing=False, port=40002))
     desk.sees(peer(BEN, 30, outgoing=False, port=40002))
 
     assert desk.of(BEN) == (130, 0)
@@ -205,7 +232,7 @@ def test_a_rest_is_given_once(desk: Desk) -> None:
     desk.rests(received=160)
     desk.rests(received=160)
     # Everything is explained, so the next one to leave gets nothing of it.
-    desk.sees(peer(EVE, 10, port=6882), received=170)
+    desk.sees(peer(EVE, 10, host="10.0.0.2"), received=170)
     desk.rests(received=170)
 
     assert (desk.of(BEN), desk.of(EVE)) == ((160, 0), (10, 0))
@@ -222,14 +249,48 @@ def test_a_rest_that_nobody_can_have_sent_so_fast_is_nobodys(desk: Desk) -> None
 
 def test_pause_and_resume_count_once(desk: Desk) -> None:
     """The torrent's own total begins anew, the redialled place goes on, the caller begins anew."""
-    desk.sees(peer(BEN, 100), peer(EVE, 40, port=40001, outgoing=False), received=140)
+    eve: dict[str, Any] = {"host": "10.0.0.2", "outgoing": False}
+    desk.sees(peer(BEN, 100), peer(EVE, 40, port=40001, **eve), received=140)
     desk.sees(received=140)
     desk.rests(received=140)
     desk.sees(peer("", 100), received=0)
-    desk.sees(peer(BEN, 150), peer(EVE, 20, port=40002, outgoing=False), received=70)
-    desk.rests(peer(BEN, 150), peer(EVE, 20, port=40002, outgoing=False), received=70)
+    desk.sees(peer(BEN, 150), peer(EVE, 0, port=40002, **eve), received=50)
+    desk.rests(peer(BEN, 150), peer(EVE, 20, port=40002, **eve), received=70)
 
     assert (desk.of(BEN), desk.of(EVE)) == ((150, 0), (60, 0))
+
+
+def test_what_the_only_one_sent_before_it_was_seen_again_is_theirs(desk: Desk) -> None:
+    """It called anew: its 40 may have been old ones, but the torrent's own total has them."""
+    desk.sees(peer(BEN, 100), received=100)
+    desk.rests(received=100)
+    desk.sees(peer(BEN, 40, port=40001, outgoing=False), received=140)
+    assert desk.of(BEN) == (100, 0)
+
+    desk.rests(peer(BEN, 40, port=40001, outgoing=False), received=140)
+
+    assert desk.of(BEN) == (140, 0)
+
+
+def test_what_the_only_one_carried_over_is_not_theirs_again(desk: Desk) -> None:
+    desk.sees(peer(BEN, 100), received=100)
+    desk.rests(received=100)
+    desk.sees(peer(BEN, 140), received=140)
+
+    desk.rests(peer(BEN, 140), received=140)
+
+    assert desk.of(BEN) == (140, 0)
+
+
+def test_where_one_has_come_back_and_one_has_left_the_rest_is_nobodys(desk: Desk) -> None:
+    eve = peer(EVE, 100, host="10.0.0.2")
+    desk.sees(peer(BEN, 100), eve, received=200)
+    desk.rests(eve, received=200)
+    desk.sees(peer(BEN, 40, port=40001, outgoing=False), received=240)
+
+    desk.rests(peer(BEN, 40, port=40001, outgoing=False), received=240)
+
+    assert (desk.of(BEN), desk.of(EVE)) == ((100, 0), (100, 0))
 
 
 def test_it_tells_whether_anything_moves(desk: Desk) -> None:
