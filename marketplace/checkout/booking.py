@@ -28,6 +28,7 @@ from marketplace.payments.types import Dispute, Payment, Refund
 
 __all__ = ["book_bill", "is_charged"]
 
+_UNDER_WAY = (Refund.State.REQUESTED, Refund.State.PENDING)
 _MONEY_CAME = (Payment.State.SUCCEEDED, Payment.State.REFUNDED)
 
 
@@ -191,17 +192,16 @@ def _take_back(booked: str, source: str, *, now: dt.datetime) -> None:
 
 
 def _even_out_credit(order: Order, refunds: Sequence[Refund], *, now: dt.datetime) -> None:
-    """All cash of a bill may go back at Stripe, where nobody knows of credit: then it goes, too.
+    """Where all of an order's cash is back, its credit goes back, too, whoever returned the cash.
 
-    An order that counts as refunded has its credit back; one that stands again has not.
+    Stripe's dashboard and a bank know of no credit. An order that stands again has none of it
+    back. While a refund of ours that gives credit is under way, it is too early to say.
     """
-    given = sum(
-        refund.credit_minor
-        for refund in refunds
-        if refund.order_id == order.pk and refund.state == Refund.State.SUCCEEDED
-    )
-    is_back = order.state == Order.State.REFUNDED
-    due = order.credit_minor - given if is_back else 0
+    ours = [one for one in refunds if one.order_id == order.pk and one.credit_minor]
+    given = sum(one.credit_minor for one in ours if one.state == Refund.State.SUCCEEDED)
+    is_back = order.state in (Order.State.REFUNDED, Order.State.CHARGED_BACK)
+    under_way = any(one.state in _UNDER_WAY for one in ours)
+    due = order.credit_minor - given if is_back and not under_way else 0
     sources = books.sources_like(f"credit-back:{order.pk}:")
     stands = len(sources) % 2 == 1  # given and taken back by turns
     source = f"credit-back:{order.pk}:{len(sources)}"

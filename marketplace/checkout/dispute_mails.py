@@ -32,11 +32,12 @@ def mail_dispute(bill: Bill, dispute: Dispute, stage: str) -> None:
         messaging.send_mail(to=address, template=_NEWS[Dispute.Stage(stage)], context=context)
     if stage == Dispute.Stage.INQUIRY or dispute.status == Dispute.Status.WARNING_CLOSED:
         return
-    first = bill.orders.all()[0]
+    orders = list(bill.orders.all())
+    first = orders[0]
     messaging.send_mail(
         to=bill.buyer.email,
         template="dispute_buyer",
-        context=context | {"order": first},
+        context=context | {"order": first, "with_credit": any(o.credit_minor for o in orders)},
         language=first.language,
     )
 

@@ -120,7 +120,7 @@ def _receipt(orders: Sequence[Order], code: str) -> Receipt:
         tax=total([told.tax_of.get(order.pk, 0) for order in paid]),
         credit=total([order.credit_minor for order in paid]),
         cash=total([order.cash.minor for order in paid]),
-        refunded=total([order.refunded_minor for order in paid]),
+        refunded=total([_refunded(order) for order in paid]),
         charged_back=total([_charged_back(order) for order in paid]),
         refunded_at=max(refunds, default=None),
         order_id=first.pk,
@@ -143,9 +143,18 @@ def _line(order: Order) -> ReceiptLine:
     )
 
 
+def _refunded(order: Order) -> int:
+    """What the shop gave back: when a bank took the cash, also what was paid by credit."""
+    return order.refunded_minor - _charged_back(order)
+
+
 def _charged_back(order: Order) -> int:
-    lost = order.state == _State.CHARGED_BACK
-    return max(0, order.cash.minor - order.refunded_minor) if lost else 0
+    """What a bank took back of the cash. Such an order counts as refunded in full."""
+    if order.state != _State.CHARGED_BACK:
+        return 0
+    outcome = payment_queries.outcome_for(order.pk, order.bill_id)
+    refunded = outcome.refunded.minor if outcome else 0
+    return max(0, order.cash.minor - refunded)
 
 
 @dataclass(frozen=True, slots=True)

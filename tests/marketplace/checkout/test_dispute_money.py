@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.utils import timezone
 
 from marketplace.checkout import services
+from marketplace.checkout.receipts import receipt_of_order
+from marketplace.core.money import Money
 from marketplace.ledger import queries as books
 from marketplace.ledger import services as ledger
 from marketplace.ledger.types import chart
 from marketplace.orders.models import Order
-from marketplace.payments.models import Transfer, TransferReversal
+from marketplace.payments.models import Dispute, Transfer, TransferReversal
 from tests.marketplace.checkout.disputing import charge_of, follow, open_dispute
 from tests.marketplace.checkout.paying import at_stripe, connected, owed
-from tests.marketplace.checkout.shopping import bought, payment_of, settle
-from tests.marketplace.checkout.test_booking import paid
+from tests.marketplace.checkout.shopping import bought, client_of, payment_of, settle
+from tests.marketplace.checkout.test_booking import give_credit, paid, refund, standing
 from tests.marketplace.stripe_fixtures import Emulator
 from tests.marketplace.trade import make_person, make_seller, sell
 
@@ -39,7 +43,7 @@ def working_capital(stripe: Emulator) -> None:
 
 
 def share(order: Order) -> int:
-    return order.price_minor - order.fee_minor
+    return order.price_minor - order.fee_minor - order.pool_minor
 
 
 @pytest.mark.parametrize("verb", ["win", "lose"])
@@ -161,3 +165,75 @@ def test_a_reversal_whose_answer_is_lost_is_made_once(stripe: Emulator) -> None:
 
     assert (at_stripe(stripe, account), owed(listing.seller)) == (0, (0, 0))
     assert [r.state for r in TransferReversal.objects.all()] == ["succeeded"]
+
+
+def lost_with_credit(stripe: Emulator) -> tuple[Order, Dispute, int]:
+    """Ada paid ₩4,000 of ₩9,900 with credit, and her bank has taken the rest back.
+
+    The third: what her order's seller was owed before.
+    """
+    ada, listing = make_person(), sell()
+    give_credit(ada, 4_000)
+    bill = paid(stripe, ada, listing, use_credit=True)
+    order = bill.orders.get()
+    before = standing(listing.seller, ada)
+    assert before["credit"] == 0
+    dispute = open_dispute(stripe, order)
+    stripe.hook(f"disputes/{dispute.stripe_id}/lose")
+    follow(order)
+    return order, dispute, before["seller"]
+
+
+def test_what_was_paid_by_credit_comes_back_when_a_dispute_is_lost(stripe: Emulator) -> None:
+    order, _dispute, _owed = lost_with_credit(stripe)
+    follow(order)
+
+    after = standing(order.listing.seller, order.buyer)
+    assert order.state == "charged_back"
+    assert (after["credit"], after["seller"]) == (4_000, 0)
+    assert "platform_fees" not in after
+    page = client_of(order.buyer).get(f"/orders/{order.pk}/").content.decode()
+    assert "What you had paid with shop credit is credit again." in page
+    assert "is credit again" in mail.outbox[-1].body
+    receipt = receipt_of_order(order.buyer, order.pk)
+    assert (receipt.charged_back.minor, receipt.refunded.minor) == (5_900, 4_000)
+    assert receipt.kept.minor == 0
+
+
+def test_what_a_refund_gave_back_as_credit_is_not_given_again(stripe: Emulator) -> None:
+    ada, listing = make_person(), sell()
+    give_credit(ada, 4_000)
+    order = paid(stripe, ada, listing, use_credit=True).orders.get()
+    refund(order, 6_900)  # all of the cash, and ₩1,000 of the credit
+
+    follow(order)
+    stripe.hook("disputes", charge=charge_of(order), amount=100)
+    follow(order)
+    [dispute] = Dispute.objects.all()
+    stripe.hook(f"disputes/{dispute.stripe_id}/lose")
+    follow(order)
+
+    assert order.state == "charged_back"
+    assert standing(buyer=ada)["credit"] == 4_000
+
+
+@pytest.mark.parametrize("spent", [0, 3_000])
+def test_an_appeal_that_is_won_takes_the_credit_again(stripe: Emulator, spent: int) -> None:
+    order, dispute, owed_before = lost_with_credit(stripe)
+    if spent:
+        ledger.hold_credit(
+            user_id=order.buyer_id,
+            bill_id=uuid.uuid4(),
+            amount=Money(spent, "KRW"),
+            at=timezone.now(),
+        )
+
+    stripe.hook(f"disputes/{dispute.stripe_id}/appeal")
+    follow(order)
+    stripe.hook(f"disputes/{dispute.stripe_id}/win")
+    follow(order)
+
+    after = standing(order.listing.seller, order.buyer)
+    assert order.state == "paid"
+    assert (after["credit"], after["seller"]) == (0, owed_before)
+    assert after["credit_granted"] == 4_000 + spent  # the shop bears what was spent by then
