@@ -7,7 +7,7 @@ loses bytes, and reading it as a form would turn its plus signs into spaces.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
@@ -65,10 +65,12 @@ class PeerAddress:
 
 def parse_announce(query: bytes) -> Announce:
     """Read the query string of an announce. Raises AnnounceError with a sentence."""
+    # Backwards, so the first one of a name counts. `ip`, `ipv4` and `ipv6` are never read:
+    # the socket knows.
     fields: dict[bytes, bytes] = {}
-    for name, value in _split(query):
-        # The first one counts; `ip`, `ipv4` and `ipv6` are never read: the socket knows.
-        fields.setdefault(name, value)
+    for part in reversed(_parts(query)):
+        name, _, value = part.partition(b"=")
+        fields[name] = value
     event = _EVENTS.get(_unquote(fields.get(b"event", b"")))
     if event is None:
         raise AnnounceError("The event is not one of started, stopped, completed or paused.")
@@ -89,7 +91,8 @@ def parse_announce(query: bytes) -> Announce:
 
 def parse_scrape(query: bytes) -> list[bytes]:
     """The info-hashes that a scrape asks for; none where it names none (BEP 48)."""
-    return [_hash_of(value, "info_hash") for name, value in _split(query) if name == b"info_hash"]
+    named = (part.partition(b"=") for part in _parts(query))
+    return [_hash_of(value, "info_hash") for name, _, value in named if name == b"info_hash"]
 
 
 def encode_answer(
@@ -135,12 +138,10 @@ def encode_failure(reason: str) -> bytes:
     return b"d14:failure reason%d:%se" % (len(text), text)
 
 
-def _split(query: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _parts(query: bytes) -> list[bytes]:
     if len(query) > MAX_QUERY:
         raise AnnounceError("The announce is too long.")
-    for part in query.split(b"&"):
-        name, _, value = part.partition(b"=")
-        yield name, value
+    return query.split(b"&")
 
 
 def _unquote(value: bytes) -> bytes:

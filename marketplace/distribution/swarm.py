@@ -17,14 +17,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 
 from marketplace.distribution.announce import Announce, PeerAddress
 from marketplace.distribution.swarm_changes import Change
 from marketplace.distribution.swarm_redis import RedisFeed
-from marketplace.distribution.swarm_rows import EMPTY, FAMILIES, Peer, Swarm, Window
+from marketplace.distribution.swarm_rows import EMPTY, Kind, Peer, Swarm, Window
 
 __all__ = ["LIFETIME", "SWARMS", "Feed", "SwarmSize", "Swarms", "View", "heard"]
 
@@ -45,8 +45,7 @@ class SwarmSize:
     completed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What one member is told of its swarm. `four` and `six` hold the packed addresses."""
 
     size: SwarmSize
@@ -216,19 +215,24 @@ class Swarms:
         size = _size(swarm)
         if swarm is None or change.left or count <= 0:
             return View(size)
-        own = swarm.members[change.member]
-        free = {
-            kind: length - sum(p.seed == kind[0] and p.place(kind[1]) >= 0 for p in own)
-            for kind, row in swarm.rows.items()
-            if (length := len(row)) and not (kind[0] and change.seed)
-        }
-        counts = _share(free, count)
-        windows = dict.fromkeys(FAMILIES, EMPTY)
-        for seed, family in counts:
-            mine = [p for p in own if p.seed == seed]
-            window = swarm.rows[seed, family].window(counts[seed, family], chance, mine)
-            windows[family] += window
-        return View(size, windows[4], windows[16])
+        own, seed = swarm.members[change.member], change.seed
+        free = {}
+        for kind, row in swarm.rows.items():
+            # Seeds get no seeds.
+            if not (seed and kind[0]) and (rest := len(row) - _places(own, kind)):
+                free[kind] = rest
+        found = {4: EMPTY, 16: EMPTY}
+        for kind, share in _share(free, count).items():
+            mine = [peer for peer in own if peer.seed == kind[0]]
+            window = swarm.rows[kind].window(share, chance, mine)
+            known = found[kind[1]]
+            found[kind[1]] = known.joined(window) if known.peers else window
+        return View(size, found[4], found[16])
+
+
+def _places(own: tuple[Peer, ...], kind: Kind) -> int:
+    seed, family = kind
+    return sum([peer.seed == seed and peer.place(family) >= 0 for peer in own])
 
 
 def _size(swarm: Swarm | None) -> SwarmSize:
@@ -237,12 +241,14 @@ def _size(swarm: Swarm | None) -> SwarmSize:
     return SwarmSize(swarm.seeds, len(swarm.members) - swarm.seeds, swarm.completed)
 
 
-def _share(free: dict[tuple[bool, int], int], count: int) -> dict[tuple[bool, int], int]:
+def _share(free: dict[Kind, int], count: int) -> dict[Kind, int]:
     """Spread `count` over kinds of peers; what one kind is short of goes to the others.
 
     Seeds and others get half each, so that a lone seed is found in any crowd.
     """
-    shares: dict[tuple[bool, int], int] = {}
+    if sum(free.values()) <= count:
+        return free
+    shares: dict[Kind, int] = {}
     # From the shortest on, what is left is split evenly among what is left.
     kinds = sorted(free, key=lambda kind: free[kind])
     for number, kind in enumerate(kinds):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Change", "pack", "unpack"]
 
@@ -17,8 +17,9 @@ _HEAD = struct.Struct(">dBHBH20s20s")
 _SEED, _LEFT, _COMPLETED = 1, 2, 4
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+# A named tuple, which is made several times as fast as a frozen dataclass: there is one for
+# each announce.
+class Change(NamedTuple):
     """`now` in Unix seconds, `host` packed (empty where the peer left)."""
 
     swarm_id: bytes

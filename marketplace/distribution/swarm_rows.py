@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple
 
-__all__ = ["EMPTY", "FAMILIES", "Peer", "Row", "Swarm", "Window"]
+__all__ = ["EMPTY", "FAMILIES", "Kind", "Peer", "Row", "Swarm", "Window"]
 
+Kind = tuple[bool, int]  # whether they are seeds, and bytes of their packed hosts
 FAMILIES = (4, 16)  # bytes of a packed IPv4 and IPv6 address
 _PORT = 2  # bytes behind the address
 
@@ -41,18 +42,17 @@ class Peer:
             self.six = place
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Some peers of a row and their packed addresses, in the same order."""
 
-    peers: tuple[Peer, ...] = ()
-    packed: bytes = b""
+    peers: list[Peer]
+    packed: bytes
 
-    def __add__(self, other: Self) -> Window:
+    def joined(self, other: Window) -> Window:
         return Window(self.peers + other.peers, self.packed + other.packed)
 
 
-EMPTY = Window()
+EMPTY = Window([], b"")
 
 
 class Row:
@@ -98,28 +98,21 @@ class Row:
 
     def window(self, count: int, chance: int, without: Collection[Peer]) -> Window:
         """Up to `count` peers from a place on that `chance` decides, none of `without`."""
-        size = len(self.peers)
-        if count <= 0 or size == 0:
-            return EMPTY
+        size, width = len(self.peers), self._width
         places = [p for p in (peer.place(self._family) for peer in without) if p >= 0]
         take = min(size, count + len(places))
         # Where all are taken, nobody is left out by the order.
         start = chance % size if take < size else 0
-        peers, packed = self._cut(start, take)
-        inside = sorted(((p - start) % size for p in places), reverse=True)
-        width = self._width
-        for at in inside:
+        end = start + take
+        peers, packed = self.peers[start:end], self.packed[start * width : end * width]
+        if end > size:
+            peers += self.peers[: end - size]
+            packed += self.packed[: (end - size) * width]
+        for at in sorted([(p - start) % size for p in places], reverse=True):
             if at < take:
                 del peers[at], packed[at * width : (at + 1) * width]
-        return Window(tuple(peers[:count]), bytes(packed[: count * width]))
-
-    def _cut(self, start: int, take: int) -> tuple[list[Peer], bytearray]:
-        end, width = start + take, self._width
-        peers, packed = self.peers[start:end], self.packed[start * width : end * width]
-        if over := max(0, end - len(self.peers)):
-            peers += self.peers[:over]
-            packed += self.packed[: over * width]
-        return peers, packed
+        del peers[count:], packed[count * width :]
+        return Window(peers, bytes(packed))
 
     def _swap(self, one: int, other: int) -> None:
         peers, packed, width = self.peers, self.packed, self._width
@@ -139,7 +132,7 @@ class Swarm:
 
     members: dict[str, tuple[Peer, ...]] = field(default_factory=dict)
     # Made where somebody needs one: most swarms have no IPv6, many one kind of peer alone.
-    rows: dict[tuple[bool, int], Row] = field(default_factory=dict)
+    rows: dict[Kind, Row] = field(default_factory=dict)
     seeds: int = 0
     completed: int = 0
 

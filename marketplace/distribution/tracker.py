@@ -68,10 +68,15 @@ class Tracker:
         look_up: LookUp = look_up_in_database,
         swarms: Swarms = SWARMS,
         clock: Callable[[], float] = _unix_time,
+        proxies: int = settings.ALLAUTH_TRUSTED_PROXY_COUNT,
+        origin_address: str = settings.ORIGIN_ADDRESS,
     ) -> None:
         self._memberships = Memberships(look_up)
         self._swarms = swarms
         self._clock = clock
+        self._proxies = proxies
+        # It announces from inside; peers have to dial it from outside.
+        self._origin_host = _packed(origin_address) if origin_address else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
@@ -92,16 +97,15 @@ class Tracker:
 
     async def _announce(self, token: str, scope: Scope) -> bytes:
         announce = parse_announce(scope["query_string"])
-        host, now = _host_of(scope), self._clock()
+        host, now = _host_of(scope, self._proxies), self._clock()
         membership = self._memberships.remembered(token, now)
         if membership is None:
             membership = await self._let_in(token, announce.peer_id, now)
         if announce.info_hash != membership.info_hash:
             raise AnnounceError(_ELSEWHERE)
         is_origin = membership.is_origin
-        if is_origin and settings.ORIGIN_ADDRESS:
-            # It announces from inside; peers have to dial it from outside.
-            host = _packed(settings.ORIGIN_ADDRESS)
+        if is_origin and self._origin_host is not None:
+            host = self._origin_host
         view = self._swarms.heard(membership.info_hash, membership.member, announce, host, now)
         return encode_answer(
             announce,
@@ -135,14 +139,14 @@ class Tracker:
         return membership
 
 
-def _host_of(scope: Scope) -> bytes:
+def _host_of(scope: Scope, proxies: int) -> bytes:
     """The address of the socket, packed. What a client says of its own address is not read.
 
     Behind proxies of ours it is the entry that the outermost of them appended.
     """
     try:
         text = scope["client"][0]
-        if proxies := settings.ALLAUTH_TRUSTED_PROXY_COUNT:
+        if proxies:
             hops = b",".join(v for k, v in scope["headers"] if k == b"x-forwarded-for").split(b",")
             text = hops[-proxies].strip().decode("ascii")
         return _packed(text)

@@ -28,12 +28,12 @@ class Clock:
 class House:
     """A tracker with members that the test lets in, and a clock that the test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, **parts: Any) -> None:
         self.clock = Clock()
         self.members: dict[str, Membership | Exception] = {}
         self.asked: list[str] = []
         self.questions = 0
-        self.tracker = Tracker(look_up=self._look_up, swarms=Swarms(), clock=self.clock)
+        self.tracker = Tracker(look_up=self._look_up, swarms=Swarms(), clock=self.clock, **parts)
 
     def let_in(self, name: str, *, user: str = "", info_hash: bytes = HASH) -> str:
         """The token of a device called `name`; of a user of its own where none is named."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
-from pytest_django import Settings
 
 from marketplace.distribution.access import ORIGIN, Membership
 from marketplace.distribution.tracker import INTERVAL, LONELY_INTERVAL, MIN_INTERVAL
@@ -243,10 +242,8 @@ async def test_a_client_cannot_say_where_it_is(house: House) -> None:
     assert peers_of(answer) == {"198.51.100.1:6881"}
 
 
-async def test_behind_a_proxy_of_ours_its_own_entry_counts(
-    house: House, settings: Settings
-) -> None:
-    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+async def test_behind_a_proxy_of_ours_its_own_entry_counts() -> None:
+    house = House(proxies=1)
     ada, eve = house.let_in("ada"), house.let_in("eve")
     header = ((b"x-forwarded-for", b"203.0.113.9, 198.51.100.77"),)
 
@@ -260,10 +257,8 @@ async def test_behind_a_proxy_of_ours_its_own_entry_counts(
     assert b"cannot see your address" in without
 
 
-async def test_the_origin_is_given_out_under_its_outer_address(
-    house: House, settings: Settings
-) -> None:
-    settings.ORIGIN_ADDRESS = "203.0.113.50"
+async def test_the_origin_is_given_out_under_its_outer_address() -> None:
+    house = House(origin_address="203.0.113.50")
     origin, eve = house.let_in("origin", user=ORIGIN), house.let_in("eve")
     await house.announce(origin, host="127.0.0.1", **SEED)
 
