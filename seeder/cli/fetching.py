@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TypedDict
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 from seeder.cli.progress import Progress, make_progress
@@ -23,6 +23,7 @@ from seeder.session import Session, SessionSettings
 
 __all__ = [
     "Limits",
+    "daemon_record",
     "daemon_states",
     "fetch",
     "govern",
@@ -103,13 +104,19 @@ def govern(seat: Seat, session: Session, most: Most) -> Governor:
     )
 
 
-def daemon_states(seat: Seat) -> dict[str, ItemState] | None:
-    """What the running daemon last said of each package; None where none runs."""
+def daemon_record(seat: Seat) -> dict[str, Any] | None:
+    """What the running daemon last said; None where none runs, {} where it is another shop's."""
     if not is_held(seat.home.lock_file):
         return None
     record = read_json(seat.home.state_file) or {}
-    if record.get("shop") != seat.shop.site:
-        return {}
+    return record if record.get("shop") == seat.shop.site else {}
+
+
+def daemon_states(seat: Seat) -> dict[str, ItemState] | None:
+    """What the running daemon last said of each package; None where none runs."""
+    record = daemon_record(seat)
+    if not record:
+        return record
     try:
         states = [ItemState(**item) for item in record["items"]]
     except (KeyError, TypeError):

@@ -208,12 +208,13 @@ def _sync_openly(seat: Seat, peers: Sequence[str], *, as_json: bool) -> bool:
 def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
     """Show what the seeder is doing."""
     with reporting(as_json):
-        from seeder.cli.fetching import daemon_states
+        from seeder.cli.fetching import daemon_record, daemon_states
         from seeder.cli.seat import open_seat
         from seeder.library import load_library, without_old_versions
 
         seat = open_seat(shop)
         running = daemon_states(seat)
+        bandwidth = (daemon_record(seat) or {}).get("bandwidth") if running is not None else None
         states = tuple((running or {}).values())
         known = load_library(seat.folder)
         bought = {item.package: item for item in (known.items if known else ()) if item.active}
@@ -225,6 +226,7 @@ def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
                 {
                     "shop": seat.shop.site,
                     "running": running is not None,
+                    "bandwidth": bandwidth,
                     "items": [
                         asdict(state) | {"terms": _terms_json(seat, bought.get(state.package))}
                         for state in states
@@ -232,8 +234,21 @@ def status(shop: ShopOption = None, as_json: JsonOption = False) -> None:
                 }
             )
             return
-        say("The seeder is running." if running is not None else "The seeder is not running.")
+        _say_running(running is not None, bandwidth)
         _show_states(states, lambda package: _sentence(seat, bought.get(package)))
+
+
+def _say_running(running: bool, bandwidth: dict[str, Any] | None) -> None:
+    from seeder.cli.limit_words import tell_fetching, tell_month, tell_reach, tell_sharing
+
+    say("The seeder is running." if running else "The seeder is not running: nothing is sent.")
+    if not bandwidth:
+        return
+    say(tell_sharing(bandwidth))
+    if bandwidth.get("down_reason") != "open":
+        say(tell_fetching(bandwidth))
+    say(tell_month(bandwidth))
+    say(tell_reach(bandwidth))
 
 
 def _idle(seat: Seat, item: LibraryItem) -> ItemState:

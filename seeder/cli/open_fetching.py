@@ -17,6 +17,7 @@ from seeder.cli.fetching import (
     require_hope,
     settings_for,
 )
+from seeder.cli.limit_words import tell_sharing
 from seeder.cli.progress import make_progress
 from seeder.cli.seat import Seat, connect
 from seeder.config import exclusive, utc_now, write_json
@@ -150,5 +151,6 @@ def run_openly(
             write_json(seat.home.state_file, state.to_json(), durable=False)
             head = state.to_json()
             del head["items"], head["updated_at"]
+            head["limits"] = tell_sharing(head.pop("bandwidth"))
             progress.update(state.items, head)
             time.sleep(STEP)

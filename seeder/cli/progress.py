@@ -88,8 +88,13 @@ class PlainProgress(_Quiet):
     def __init__(self) -> None:
         self._said: dict[str, tuple[str, int, str]] = {}
         self._note = ""
+        self._limits = ""
 
     def update(self, items: Sequence[ItemState], head: Mapping[str, Any]) -> None:
+        limits = str(head.get("limits") or "")
+        if limits and limits != self._limits:
+            self._print(limits)
+        self._limits = limits
         note = str(head.get("note") or "")
         if note and note != self._note:
             self._print(note)
@@ -104,7 +109,7 @@ class PlainProgress(_Quiet):
             amount = f" {show_size(item.done)} of {show_size(item.total)}"
             detail = amount if item.state in {"downloading", "checking"} else ""
             said = f": {item.note}" if item.note else ""
-            self._print(f"{item.title}: {WORDS.get(item.state, item.state)}{detail}{said}")
+            self._print(f"{item.title}: {_word(item)}{detail}{said}")
 
     @staticmethod
     def _print(line: str) -> None:
@@ -157,14 +162,23 @@ def draw(items: Sequence[ItemState], head: Mapping[str, Any]) -> RenderableType:
         asked = head.get("online", True)
         sentence = "Nothing bought yet." if asked else "Asking the shop what you bought…"
         table.add_row(Text(sentence, style="dim"), "", "", "")
-    if not head.get("note"):
-        return table
-    return Group(table, Padding(Text(str(head["note"]), style="yellow"), (0, 1)))
+    lines = [
+        Padding(Text(str(head[name]), style=style), (0, 1))
+        for name, style in (("limits", "dim"), ("note", "yellow"))
+        if head.get(name)
+    ]
+    return Group(table, *lines) if lines else table
 
 
 def _amount(item: ItemState) -> str:
     if item.state in {"downloading", "checking"} and item.total:
         return f"{100 * item.done // item.total} % of {show_size(item.total)}"
+    return _word(item)
+
+
+def _word(item: ItemState) -> str:
+    if item.state == "paused" and item.complete:
+        return "here, not shared"
     return WORDS.get(item.state, item.state)
 
 

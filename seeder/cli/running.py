@@ -26,10 +26,11 @@ ASK_SHOP = 120.0  # seconds between two looks whether it is there again
 def run(
     shop: ShopOption = None,
     up: Annotated[
-        float, typer.Option("--up", min=0, help="Most to send, in MB a second; 0 is no limit.")
+        float,
+        typer.Option("--up", min=0, help="Most to send, in MB a second, within `geobuk limits`."),
     ] = 0,
     down: Annotated[
-        float, typer.Option("--down", min=0, help="Most to fetch, in MB a second; 0 is no limit.")
+        float, typer.Option("--down", min=0, help="Most to fetch, in MB a second, likewise.")
     ] = 0,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port for peers; 0 takes a free one.")
@@ -80,6 +81,7 @@ def _with_shop(seat: Seat, *, as_json: bool, **limits: Unpack[Limits]) -> None:
     Raises what ends all work, unless an activation opens what is here without a login.
     """
     from seeder.cli.fetching import open_downloads
+    from seeder.cli.limit_words import tell_sharing
     from seeder.cli.open_fetching import unlocked_items
     from seeder.cli.progress import make_progress
     from seeder.cli.seat import persist
@@ -107,6 +109,7 @@ def _with_shop(seat: Seat, *, as_json: bool, **limits: Unpack[Limits]) -> None:
             state = daemon.tick()
             head = state.to_json()
             del head["items"], head["updated_at"]
+            head["limits"] = tell_sharing(head.pop("bandwidth"))
             progress.update(state.items, head)
             time.sleep(TICK)
             if state.online:

@@ -337,7 +337,12 @@ def test_a_torn_state_file_is_no_state(geobuk: Geobuk, seat: Seat, torn: str) ->
         result = geobuk("status", "--json")
 
     assert result.exit_code == 0
-    assert last_json(result) == {"shop": seat.shop.site, "running": True, "items": []}
+    assert last_json(result) == {
+        "shop": seat.shop.site,
+        "running": True,
+        "bandwidth": None,
+        "items": [],
+    }
 
 
 def test_two_shops_need_a_name(geobuk: Geobuk, seat: Seat, shop: FakeShop) -> None:
