@@ -123,6 +123,27 @@ def _follow(order: Order, whole: PaymentOutcome, *, now: dt.datetime) -> bool:
     return True
 
 
+def _make_way(order: Order, *, now: dt.datetime) -> bool:
+    """Take back the buyer's newer order of the same: whether the older may stand again.
+
+    A refund that failed leaves the buyer without money and goods, and an open page is no
+    reason to. Where the newer is paid as well, its money can still go back: else they would
+    have been charged twice. Raises PaymentsUnavailableError, RefundRefusedError.
+    """
+    newer = order_queries.live_order(order.buyer, order.listing_id)
+    if newer is None or newer.bill_id == order.bill_id:
+        return False
+    if newer.state == _Order.PENDING:
+        close_bill(newer.bill, now=now)
+    elif (outcome := payment_queries.outcome_for(newer.pk, newer.bill_id)) is not None:
+        if outcome.refund_failed or outcome.refund_pending:
+            return False
+        reason = _("Paid once more after a refund that failed")
+        payments.refund_payment(bill_id=newer.bill_id, share=share_of(newer), reason=reason)
+        _apply(newer.bill_id, now=now)
+    return order_queries.order_by_id(newer.pk).state in (_Order.EXPIRED, _Order.REFUNDED)
+
+
 def _give_back(order: Order, *, now: dt.datetime) -> None:
     """The buyer has another order for it by now, or it is sold out: all of its money returns.
 
@@ -130,6 +151,9 @@ def _give_back(order: Order, *, now: dt.datetime) -> None:
     """
     outcome = payment_queries.outcome_for(order.pk, order.bill_id)
     if outcome is None or outcome.refund_failed:
+        if _make_way(order, now=now):
+            _apply(order.bill_id, now=now)
+            return
         # Trying again by itself would go round in circles; a person has to look.
         logger.error("order %s was paid besides another one and cannot be refunded", order.pk)
         return

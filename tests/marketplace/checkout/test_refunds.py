@@ -124,6 +124,24 @@ def test_after_a_part_went_back_the_rest_is_refunded(stripe: Emulator) -> None:
     assert sorted(refunds_at_stripe(stripe, order)) == [(4_000, "succeeded"), (5_900, "succeeded")]
 
 
+def test_a_refund_that_comes_back_goes_before_an_order_that_nobody_has_paid(
+    stripe: Emulator,
+) -> None:
+    """Else the buyer would have neither money nor goods until the open page ends."""
+    ada, listing = make_person(), sell()
+    order = bought(stripe, ada, listing, card=REFUND_FAILS)
+    refund(order, listing.seller)
+    newer = order_of(begin(ada, listing))
+    stripe.hook(f"settle/{Refund.objects.get().stripe_id}", succeeds=False)
+    [event] = stripe.events("refund.failed")
+
+    deliver(event)
+
+    newer.refresh_from_db()
+    assert newer.state == "expired"
+    assert snapshot(ada, listing, order) == STANDS
+
+
 def test_a_pending_refund_leaves_access_until_it_is_through(stripe: Emulator) -> None:
     ada, listing = make_person(), sell()
     order = bought(stripe, ada, listing, card=REFUND_PENDING)
@@ -184,7 +202,7 @@ def test_a_refund_that_comes_back_restores_access(stripe: Emulator) -> None:
     assert snapshot(ada, listing, order) == STANDS
 
 
-def test_bought_anew_a_returned_refund_does_not_revive_the_old_order(stripe: Emulator) -> None:
+def test_bought_anew_after_a_refund_that_failed_is_charged_once(stripe: Emulator) -> None:
     ada, listing = make_person(), sell()
     old = bought(stripe, ada, listing, card=REFUND_FAILS)
     refund(old, listing.seller)
@@ -197,10 +215,16 @@ def test_bought_anew_a_returned_refund_does_not_revive_the_old_order(stripe: Emu
 
     assert answer.status_code == 200
     old.refresh_from_db()
-    assert old.state == "refunded"
-    assert snapshot(ada, listing, new) == STANDS
-    # It is not refunded again by itself, round and round.
-    assert Refund.objects.count() == 1
+    new.refresh_from_db()
+    assert new.state == "refunded"
+    assert snapshot(ada, listing, old) == STANDS
+    # Where that one fails, too, nothing goes round and round: a person has to look.
+    second = Refund.objects.exclude(stripe_id=stripe_id).get()
+    stripe.hook(f"settle/{second.stripe_id}", succeeds=False)
+    [event] = stripe.events("refund.failed", id=second.stripe_id or "")
+    assert deliver(event).status_code == 200
+    assert snapshot(ada, listing, old) == STANDS
+    assert Refund.objects.count() == 2
 
 
 def test_while_stripe_is_away_the_refund_is_kept_and_made_once(stripe: Emulator) -> None:
