@@ -15,6 +15,7 @@ __all__ = [
     "clean_text",
     "render_markdown",
     "search_form",
+    "spreadsheet_cell",
 ]
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
@@ -35,6 +36,9 @@ _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 FILENAME_MAX_BYTES = 200
 ENDING_MAX_BYTES = 16
 TOP_HEADING = 3
+_FORMULA = frozenset(
+    "=+-@\u2212"
+)  # what a formula begins with; the last is a minus of typographers
 
 
 def clean_text(text: str) -> str:
@@ -76,6 +80,19 @@ def clean_filename(name: str) -> str:
     # Cut at a whole character: what is left of a torn one is dropped.
     stem = stem.encode()[:room].decode(errors="ignore").rstrip(". ") or "file"
     return f"{stem}.{ending}" if ending else stem
+
+
+def spreadsheet_cell(text: str) -> str:
+    """A cell of a CSV file that no spreadsheet takes for a formula, or cuts in two.
+
+    After OWASP, "CSV injection": what begins with one of =+-@, in whatever width it is written
+    and behind whatever blanks, gets an apostrophe; tabs and line ends become spaces.
+    """
+    flat = re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
+    seen = next((c for c in flat if unicodedata.category(c)[0] not in "CZ"), "")
+    # Excel in Japanese, Korean and Chinese reads the full-width forms as the others.
+    risky = unicodedata.normalize("NFKC", seen)[:1] in _FORMULA if seen else False
+    return f"'{flat}" if risky else flat
 
 
 def search_form(text: str) -> str:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import User
 from marketplace.core.money import CURRENCIES, Money
+from marketplace.core.text import spreadsheet_cell
 from marketplace.earnings.words import words_for
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.types import AccountKind, Posting
@@ -26,7 +27,6 @@ from marketplace.orders.types import Order
 
 __all__ = ["StatementLine", "currencies_of", "currency_of", "lines_of", "postings_of", "to_csv"]
 
-_FORMULA = ("=", "+", "-", "@")
 _BATCH = 500  # lines whose orders are read at once
 _BOM = "\ufeff"  # without it Excel takes UTF-8 for something else
 
@@ -81,8 +81,8 @@ def to_csv(seller: User, currency: str) -> str:
         writer.writerow(
             [
                 line.at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S"),
-                _harmless(line.words),
-                _harmless(number),
+                spreadsheet_cell(line.words),
+                spreadsheet_cell(number),
                 line.amount.plain,
                 line.balance.plain,
                 currency,
@@ -109,9 +109,3 @@ def _line(posting: Posting, balance: Money, known: dict[uuid.UUID, Order]) -> St
     # What the shop owes stands in the books as a credit, which is negative there.
     amount = Money(-posting.amount_minor, balance.currency)
     return StatementLine(posting.entry.at, words, order, amount, balance)
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula, whatever a title begins with."""
-    risky = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_FORMULA)
-    return f"'{text}" if risky else text

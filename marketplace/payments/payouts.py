@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from marketplace.core.money import Money
+from marketplace.core.text import spreadsheet_cell
 from marketplace.payments import gateway_connect as gateway
 from marketplace.payments.asking import key_is_forgotten
 from marketplace.payments.connect_models import (
@@ -181,14 +182,9 @@ def batch_csv(found: PayoutBatch) -> str:
     writer.writerow(["payout", "bank", "account", "holder", "amount", "currency"])
     for payout in found.payouts.exclude(state=_State.FAILED).order_by("created_at", "pk"):
         amount = Money(payout.amount_minor, payout.currency).plain
-        texts = [_cell(text) for text in (payout.bank, payout.number, payout.holder)]
+        texts = [spreadsheet_cell(text) for text in (payout.bank, payout.number, payout.holder)]
         writer.writerow([payout.pk, *texts, amount, payout.currency])
     return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
 def mark_batch_paid(number: int, *, now: dt.datetime) -> list[Payout]:

@@ -188,7 +188,7 @@ def test_a_country_that_stripe_does_not_pay_goes_into_a_batch(
 ) -> None:
     one, other = bank_seller(), bank_seller("=cmd()")
     payments.save_bank_details(
-        user=other, country="KR", holder="=HYPERLINK(1)", bank="신한은행", number="110 222 333444"
+        user=other, country="KR", holder="＝HYPERLINK(1)", bank="신한은행", number="110 222 333444"
     )
     order = bought(stripe, make_person(), sell(one))
     bought(stripe, make_person("bob"), sell(other, title="The film"))
@@ -202,7 +202,7 @@ def test_a_country_that_stripe_does_not_pay_goes_into_a_batch(
     assert run.sent == []
     assert {(row["bank"], row["account"], row["holder"]) for row in rows} == {
         ("국민은행", "12345678901", "한지민"),
-        ("신한은행", "110222333444", "'=HYPERLINK(1)"),
+        ("신한은행", "110222333444", "'＝HYPERLINK(1)"),
     }
     assert {row["amount"] for row in rows} == {str(share(order))}
     assert file.stat().st_mode & 0o777 == 0o600

@@ -15,6 +15,7 @@ from marketplace.core.text import (
     clean_text,
     render_markdown,
     search_form,
+    spreadsheet_cell,
 )
 
 _OURS = {
@@ -166,3 +167,24 @@ def test_markdown_keeps_what_sellers_need() -> None:
 )
 def test_headings_leave_no_gap_below_the_pages_own(text: str, levels: str) -> None:
     assert "".join(re.findall(r"<h(\d)>", render_markdown(text))) == levels
+
+
+@pytest.mark.parametrize("first", "=+-@＝＋－＠﹢﹣﹦﹫⁼⁺⁻")
+@pytest.mark.parametrize(
+    "before", ["", " ", "\t", "\r", "\n", "\r\n", "\u00a0", "\u200b", "\ufeff", "\x00"]
+)
+def test_no_cell_begins_as_a_formula(before: str, first: str) -> None:
+    cell = spreadsheet_cell(f"{before}{first}1+1")
+
+    assert cell.startswith("'")
+    assert cell.endswith(f"{first}1+1")
+
+
+@pytest.mark.parametrize("break_", ["\t", "\r", "\n", "\r\n", "\x0b", "\u2028"])
+def test_no_cell_is_cut_in_two(break_: str) -> None:
+    assert spreadsheet_cell(f"국민은행{break_}=1+1") == "국민은행 =1+1"
+
+
+@pytest.mark.parametrize("text", ["", "밤의 노래", "110-222-333444", "’t", "3 = 4", "(=)", "  "])
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    assert spreadsheet_cell(text) == text
