@@ -150,8 +150,10 @@ class Accounting:
             state.quiet += 1
             if state.quiet >= QUIET_LOOKS:
                 self._settle(torrent.package, state)
-        for info_hash in self._torrents.keys() - torrents.keys():
-            del self._torrents[info_hash]
+        if gone := self._torrents.keys() - torrents.keys():
+            # Added again, they begin at nothing, and so do all their connections.
+            self._torrents = {h: s for h, s in self._torrents.items() if h not in gone}
+            self._ended = {k: s for k, s in self._ended.items() if k[0] not in gone}
         return moved
 
     def _settle(self, package: str, state: _Torrent) -> None:

@@ -19,7 +19,6 @@ from seeder.accounting import Payload
 from seeder.client import ShopClient
 from seeder.config import ShopFolder
 from seeder.device import DeviceKeys
-from seeder.downloads import is_final
 from seeder.errors import SeederError, SessionError, ShopRefusedError
 from seeder.receipt_book import ReceiptBook
 from seeder.session import PeerSnapshot, TorrentSnapshot
@@ -129,7 +128,7 @@ class Receipting:
         self._watch.look()
 
     def step(self) -> None:
-        """Hand in what is due. Raises only what ends all work with the shop (`is_final`)."""
+        """Hand in what is due. Where the shop does not take it now, it waits."""
         now = self._clock()
         if now < self._next:
             return
@@ -138,9 +137,8 @@ class Receipting:
             self.hand_in()
         except ShopRefusedError as error:
             self._next = now + AFTER_REFUSAL if self._retold(error) else now
-        except SeederError as error:
-            if is_final(error):
-                raise
+        except SeederError:
+            return  # the shop is away, or the login has ended: whoever needs it says so
 
     def hand_in(self) -> bool:
         """Send the next document; whether there was one. Raises ShopError."""

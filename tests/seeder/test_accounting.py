@@ -299,6 +299,15 @@ def test_it_tells_whether_anything_moves(desk: Desk) -> None:
     assert desk.sees(peer(BEN, 100), received=120)
 
 
+def test_a_torrent_that_was_taken_out_and_added_again_begins_at_nothing(desk: Desk) -> None:
+    """As when it goes on under a new label of ours."""
+    desk.sees(peer(BEN, 100), received=100)
+    desk.accounting.observe([], {})
+    desk.sees(peer(BEN, 60), received=60)
+
+    assert desk.of(BEN) == (160, 0)
+
+
 def test_a_torrent_that_is_not_named_is_passed_over(desk: Desk) -> None:
     desk.accounting.observe([peer(BEN, 100)], {})
 
