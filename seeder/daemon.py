@@ -44,6 +44,7 @@ LONGEST_BACKOFF = 60.0
 LARGEST_EVENT = 64 * 1024
 # Not of the protocol: the socket stands and may have missed something; it is gone.
 LISTENING, DEAF = "listening", "deaf"
+SWARM = "swarm.changed"  # the one event that asks for nothing but another announce
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,10 @@ def _kind(message: str | bytes) -> str:
     except ValueError:
         return ""
     kind = value.get("kind") if isinstance(value, dict) else None
-    return kind if isinstance(kind, str) else ""
+    if not isinstance(kind, str):
+        return ""
+    package = value.get("package")
+    return f"{kind} {package}" if kind == SWARM and isinstance(package, str) else kind
 
 
 class Daemon:
@@ -223,7 +227,9 @@ class Daemon:
         for kind in kinds:
             if kind in {LISTENING, DEAF}:
                 self._listening = kind == LISTENING
-        if any(kind not in {"", DEAF} for kind in kinds):
+            if kind.startswith(SWARM):
+                self._downloads.hurry_swarm(kind.removeprefix(SWARM).strip())
+        if any(kind not in {"", DEAF} and not kind.startswith(SWARM) for kind in kinds):
             self._refresh_at = self._clock()
             self._downloads.hurry()
             self._renewals.hurry(changed="licence.changed" in kinds)

@@ -45,11 +45,13 @@ from seeder.library import LibraryItem, load_library, without_old_versions
 from seeder.papers import Papers
 from seeder.playback import Opener
 from seeder.proofs import LogWatch
+from seeder.receipts import Receipting
 from seeder.session import Session, TorrentSnapshot
 from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.stored import mark_held
-from seeder.torrents import read_metainfo
+from seeder.swarming import Swarming
+from seeder.torrents import info_hash, read_metainfo
 from seeder.unlocking import keep_unlock_fresh
 
 __all__ = ["Downloads", "is_final"]
@@ -87,6 +89,8 @@ class Downloads:
         only: frozenset[str] | None = None,
     ) -> None:
         self.governor: Governor | None = None  # whose limits hold, where there are any
+        self.swarming: Swarming | None = None  # who takes part in closed swarms
+        self.receipting: Receipting | None = None  # who counts what goes between the peers
         self._folder = folder
         self._device = device
         self._thumbprint = device.thumbprint
@@ -137,6 +141,11 @@ class Downloads:
         """Forget the pauses: something has changed."""
         self._failures.clear()
 
+    def hurry_swarm(self, package: str) -> None:
+        """Announce a package soon: others have come or gone."""
+        if self.swarming is not None:
+            self.swarming.hurry(package)
+
     def step(self) -> None:
         """Do what is to be done now. Raises only what ends all work (`is_final`)."""
         now = self._clock()
@@ -145,6 +154,21 @@ class Downloads:
                 break
         self._wholeness.note()
         self._ask_again_where_trackers_refuse(now)
+        self._swarm()
+        if self.receipting is not None:
+            self.receipting.step()
+
+    def _swarm(self) -> None:
+        """Take part in closed swarms, and follow where the shop replaces a torrent."""
+        if self.swarming is None:
+            return
+        for package in self.swarming.take_outdated():
+            self._replace_guarded(package)
+        try:
+            self.swarming.step()
+        except SeederError as error:
+            if is_final(error):
+                raise
 
     def _view(self, now: datetime) -> View:
         wanted = self._chosen()
@@ -254,11 +278,19 @@ class Downloads:
             if last is not None and now - last < TRACKER_PAUSE:
                 continue
             self._tracker_asked[torrent.name] = now
-            try:
-                self._session.add(self._fetch_torrent(torrent.name), self._store.save_path)
-            except SeederError as error:
-                if is_final(error):
-                    raise
+            self._replace_guarded(torrent.name)
+
+    def _replace_guarded(self, package: str) -> None:
+        """Fetch the torrent of a package anew; what runs under another info-hash gives way."""
+        try:
+            wanted = info_hash(self._fetch_torrent(package))
+            for torrent in self._session.snapshot():
+                if torrent.name == package and torrent.info_hash != wanted:
+                    self._session.remove(torrent.info_hash)
+            self._add(package)
+        except SeederError as error:
+            if is_final(error):
+                raise
 
     def bandwidth(self) -> dict[str, Any]:
         """What may be sent and fetched now, and what was this month."""
@@ -280,4 +312,5 @@ class Downloads:
         note = failure.sentence if failure else ""
         if torrent is not None:
             note = note or held_note(torrent, self.governor) or torrent.tracker_error
+            note = note or (self.swarming.note(item.package) if self.swarming else "")
         return ItemState.of(item, torrent, whole=self.papers(item.package).complete, note=note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
@@ -18,8 +19,10 @@ from seeder.governor import Governor, Most
 from seeder.item_state import ItemState
 from seeder.listening import listen_on
 from seeder.moving import claim_store
+from seeder.receipts import Receipting
 from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
+from seeder.swarming import Swarming, first_label
 
 __all__ = [
     "Limits",
@@ -80,16 +83,21 @@ def open_downloads(
                 "A seeder is running already for this folder. See what it does with: geobuk status"
             )
         settings, most, local = settings_for(seat, down=down, up=up)
-        listen = listen_on(port=port, local=local)
+        listen = listen_on(port=port, local=local, tls=True)
         store = claim_store(seat.folder)
+        label = first_label(client)
+        settings = replace(settings, label=label.text if label else "")
         with (
             Session(listen, store.session_folder, settings=settings) as session,
             govern(seat, session, most) as governor,
+            Swarming(client, session, label=label, clock=utc_now) as swarming,
+            Receipting(client, seat.folder, seat.device, session, clock=utc_now) as receipting,
         ):
             downloads = Downloads(
                 seat.folder, seat.device, client, session, store, clock=utc_now, only=only
             )
-            downloads.governor = governor
+            downloads.governor, downloads.swarming = governor, swarming
+            downloads.receipting = receipting
             yield session, downloads
 
 
