@@ -94,6 +94,11 @@ class Listing(models.Model):
     interval = models.CharField(
         max_length=8, choices=Interval, blank=True, default="", help_text="Of a subscription."
     )
+    pool_bps = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Hundredths of a percent of a sale for its delivery. Empty: the operator's.",
+    )
     copies = models.PositiveIntegerField(
         null=True, blank=True, help_text="Of a limited edition. Empty: as many as are wanted."
     )

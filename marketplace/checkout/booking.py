@@ -16,6 +16,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
+from marketplace.checkout.leftovers import return_leftovers
 from marketplace.checkout.parts import Parts, charge_lines, reversed_lines
 from marketplace.core.shares import spread
 from marketplace.ledger import queries as books
@@ -67,6 +68,7 @@ def book_bill(bill_id: uuid.UUID, *, now: dt.datetime) -> None:
             _even_out_credit(order, refunds, now=now)
     for dispute in disputes:
         _book_dispute(dispute, begun, done)
+    return_leftovers(begun, now=now)
 
 
 def _charge(bill_id: uuid.UUID) -> str:

@@ -2,7 +2,8 @@
 
 A sale is cut when it is booked; what goes back is taken from the parts in proportion to what
 each has left, so that all of it back leaves nothing anywhere. What Stripe kept of the payment
-is no part: the platform bears it.
+is no part: the platform bears it. So it does with what the pool has given as credit by then:
+nobody's credit falls because a stranger's purchase went back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from marketplace.orders.types import Order
 
 __all__ = ["Parts", "charge_lines", "reversed_lines"]
 
-_KINDS = (AccountKind.SELLER, AccountKind.PLATFORM_FEES, AccountKind.TAX, AccountKind.POOL)
+_K = AccountKind
+# The last is a part that the platform has to stand in for: what was given as rewards already.
+_KINDS = (_K.SELLER, _K.PLATFORM_FEES, _K.TAX, _K.POOL, _K.REWARDS, _K.REWARD_LOSSES)
 
 
 def charge_lines(begun: Sequence[Order], *, tax_minor: int) -> list[Line]:
@@ -65,12 +68,16 @@ class Parts:
     def of(cls, begun: Sequence[Order]) -> Parts:
         """Read what the orders have left."""
         orders = {order.pk: order for order in begun}
-        return cls(orders, books.order_parts(list(orders), _KINDS))
+        left = books.order_parts(list(orders), _KINDS)
+        for order_id, given in books.rewards_given(list(orders)).items():
+            borne = left[order_id].get(_K.REWARD_LOSSES, 0)
+            left[order_id][_K.REWARD_LOSSES] = given - borne
+        return cls(orders, left)
 
     def take(self, order_id: uuid.UUID, minor: int) -> list[Line]:
         """Lines (debits) that take `minor` back from an order's parts.
 
-        What the parts do not have any more, as a pool that was spent, the seller bears.
+        What the parts do not have any more, as after a refund and a dispute, the seller bears.
         """
         order = self.orders[order_id]
         had = self.left.get(order_id, {})
@@ -108,9 +115,13 @@ class Parts:
             return chart.seller(order.listing.seller_id, order.currency)
         if kind == AccountKind.POOL:
             return chart.pool(order.pk, order.currency)
-        if kind == AccountKind.TAX:
-            return chart.tax(order.currency)
-        return chart.platform_fees(order.currency)
+        by_currency = {
+            _K.TAX: chart.tax,
+            _K.PLATFORM_FEES: chart.platform_fees,
+            _K.REWARDS: chart.rewards,
+            _K.REWARD_LOSSES: chart.reward_losses,
+        }
+        return by_currency[kind](order.currency)
 
 
 def reversed_lines(entry: Entry) -> list[Line]:

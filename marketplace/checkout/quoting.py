@@ -25,7 +25,7 @@ from marketplace.checkout.errors import (
     WithdrawnError,
 )
 from marketplace.checkout.types import Quote, Wish
-from marketplace.core.fees import platform_fee
+from marketplace.core.fees import delivery_pool, platform_fee
 from marketplace.core.money import Money
 from marketplace.orders import queries as order_queries
 from marketplace.orders.types import Line, Order, Terms
@@ -99,8 +99,15 @@ def quote(
     lines, applied = discounting.discounted(lines, code=code, buyer=buyer, now=now)
     if use_credit:
         lines = crediting.credited(lines, buyer=buyer)
-    lines = [replace(line, fee=platform_fee(line.price)) for line in lines]
+    lines = [_with_shares(line) for line in lines]
     return Quote(lines=lines, currency=currencies.pop(), code=applied)
+
+
+def _with_shares(line: Line) -> Line:
+    """What of a line goes to the platform, and what is set aside; of credit, nothing is."""
+    fee = platform_fee(line.price)
+    pool = delivery_pool(line.cash, fee=fee, bps=line.listing.pool_bps)
+    return replace(line, fee=fee, pool=pool)
 
 
 def _line(wish: Wish, listing: Listing, share: Money | None, *, now: dt.datetime) -> Line:

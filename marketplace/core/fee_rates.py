@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 __all__ = ["FeeRates", "fee_rates"]
 
 # Beside the percentage, per payment: what Stripe publishes for accounts in the United States and
-# in the euro zone, and about the same in dinars. Stripe takes none for won and yen.
+# in the euro zone, and about the same in dinars. Stripe takes none for won and yen. The platform
+# takes as much of each sale where nothing else is set, so that a small price pays for itself.
 _STRIPE_FIXED = "USD=0.30 EUR=0.25 KWD=0.100"
 _DECIMALS = {"KRW": 0, "JPY": 0, "USD": 2, "EUR": 2, "KWD": 3}
 
@@ -19,7 +20,8 @@ class FeeRates:
     """Percentages in basis points (1/100 of a percent), amounts in minor units by currency.
 
     `percent` and `fixed` are the platform's fee, the `stripe_` ones what taking a payment costs
-    about, `tax` the tax that prices include, where the shop owes it.
+    about, `tax` the tax that prices include, where the shop owes it. `pool` is set aside of a sale
+    for its delivery, unless its seller says otherwise, from `pool_least` to `pool_most`.
     """
 
     percent: int
@@ -27,6 +29,9 @@ class FeeRates:
     stripe_percent: int
     stripe_fixed: Mapping[str, int] = field(default_factory=dict)
     tax: int = 0
+    pool: int = 0
+    pool_least: int = 0
+    pool_most: int = 10_000
 
 
 def fee_rates(environment: Mapping[str, str]) -> FeeRates:
@@ -35,12 +40,27 @@ def fee_rates(environment: Mapping[str, str]) -> FeeRates:
     Percentages are written "10" or "2.9", amounts "USD=0.30 KRW=400". Raises ValueError with a
     sentence that names the variable.
     """
+    pool = _basis_points(environment, "GEOBUK_POOL_PERCENT", "3")
+    least = _basis_points(environment, "GEOBUK_POOL_LEAST_PERCENT", str(min(1, pool // 100)))
+    most = _basis_points(environment, "GEOBUK_POOL_MOST_PERCENT", str(max(20, -(-pool // 100))))
+    if not least <= pool <= most:
+        raise ValueError(
+            "set GEOBUK_POOL_PERCENT from GEOBUK_POOL_LEAST_PERCENT to GEOBUK_POOL_MOST_PERCENT"
+        )
+    stripe_fixed = _amounts(environment, "GEOBUK_STRIPE_FEE_FIXED", _STRIPE_FIXED)
     return FeeRates(
         percent=_basis_points(environment, "GEOBUK_FEE_PERCENT", "10"),
-        fixed=_amounts(environment, "GEOBUK_FEE_FIXED", ""),
+        fixed=(
+            _amounts(environment, "GEOBUK_FEE_FIXED", "")
+            if "GEOBUK_FEE_FIXED" in environment
+            else stripe_fixed
+        ),
         stripe_percent=_basis_points(environment, "GEOBUK_STRIPE_FEE_PERCENT", "2.9"),
-        stripe_fixed=_amounts(environment, "GEOBUK_STRIPE_FEE_FIXED", _STRIPE_FIXED),
+        stripe_fixed=stripe_fixed,
         tax=_basis_points(environment, "GEOBUK_TAX_PERCENT", "0"),
+        pool=pool,
+        pool_least=least,
+        pool_most=most,
     )
 
 

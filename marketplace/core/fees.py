@@ -15,8 +15,12 @@ from marketplace.core.fee_rates import FeeRates
 from marketplace.core.money import CURRENCIES, MAX_CHARGE, Money
 
 __all__ = [
+    "PoolError",
     "PriceError",
+    "as_percent",
+    "check_pool",
     "check_price",
+    "delivery_pool",
     "estimated_stripe_fee",
     "least_price",
     "left_for_seller",
@@ -33,11 +37,45 @@ class PriceError(InvalidError):
     code = "invalid_price"
 
 
+class PoolError(InvalidError):
+    """More or less set aside for delivery than the operator allows."""
+
+    code = "invalid_pool"
+
+
 def platform_fee(price: Money) -> Money:
     """What the platform keeps of a sale at `price`; nothing of what is free, and never more
     than the price."""
     rates = _rates()
     return _part(price, rates.percent, rates.fixed.get(price.currency, 0))
+
+
+def delivery_pool(cash: Money, *, fee: Money, bps: int | None) -> Money:
+    """What of a sale is set aside to pay for its delivery, rounded down: a part of its `cash`.
+
+    `bps` are the seller's basis points, None for the operator's. What fee and tax leave is
+    never used up by it; and of what shop credit pays, nothing is set aside.
+    """
+    wanted = cash.minor * (_rates().pool if bps is None else bps) // _WHOLE
+    left = cash.minor - fee.minor - tax_included(cash, _rates().tax).minor
+    step = cash.unit.step
+    return Money(max(0, min(wanted, left - step)) // step * step, cash.currency)
+
+
+def check_pool(bps: int) -> None:
+    """Raise PoolError unless a seller may set so much of a price aside for delivery."""
+    rates = _rates()
+    if not rates.pool_least <= bps <= rates.pool_most:
+        raise PoolError(
+            _("Choose from %(least)s to %(most)s percent.")
+            % {"least": as_percent(rates.pool_least), "most": as_percent(rates.pool_most)}
+        )
+
+
+def as_percent(bps: int) -> str:
+    """Basis points as a person writes them: 250 is “2.5”."""
+    whole, rest = divmod(bps, 100)
+    return f"{whole}.{rest:02}".rstrip("0") if rest else str(whole)
 
 
 def estimated_stripe_fee(price: Money) -> Money:

@@ -28,6 +28,7 @@ __all__ = [
     "pool",
     "processing_fees",
     "refunds_in_transit",
+    "reward_losses",
     "rewards",
     "seller",
     "stripe",
@@ -50,6 +51,7 @@ class AccountKind(StrEnum):
     CREDIT_GRANTED = "credit_granted"
     POOL = "pool"
     REWARDS = "rewards"
+    REWARD_LOSSES = "reward_losses"
     PAYOUTS_IN_TRANSIT = "payouts_in_transit"
     REFUNDS_IN_TRANSIT = "refunds_in_transit"
 
@@ -84,6 +86,7 @@ KINDS: dict[str, Kind] = {
     _K.CREDIT_GRANTED: Kind(+1, "shop credit given as goodwill"),
     _K.POOL: Kind(-1, "what is set aside for the delivery of an order", guarded=True, locked=True),
     _K.REWARDS: Kind(-1, "earned by delivering, and not yet given as credit"),
+    _K.REWARD_LOSSES: Kind(+1, "given for delivering what was refunded afterwards"),
     _K.PAYOUTS_IN_TRANSIT: Kind(-1, "on its way to sellers"),
     _K.REFUNDS_IN_TRANSIT: Kind(-1, "on its way back to buyers"),
 }
@@ -175,6 +178,11 @@ def pool(order_id: uuid.UUID, currency: str) -> AccountName:
 def rewards(currency: str) -> AccountName:
     """What was earned by delivering and is not yet anybody's credit."""
     return _shop(_K.REWARDS, currency)
+
+
+def reward_losses(currency: str) -> AccountName:
+    """What was given out of sales whose money went back afterwards: a cost of the shop."""
+    return _shop(_K.REWARD_LOSSES, currency)
 
 
 def payouts_in_transit(user_id: uuid.UUID, currency: str) -> AccountName:

@@ -37,6 +37,7 @@ __all__ = [
     "owed_by_order",
     "owner_days",
     "owner_statement",
+    "rewards_given",
     "sellers_with_balance",
     "sold_since",
     "sources_like",
@@ -204,6 +205,21 @@ def order_parts(
     for order_id, kind, total in rows:
         parts[order_id][AccountKind(kind)] = KINDS[kind].sign * total
     return parts
+
+
+def rewards_given(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """What became shop credit out of each order's delivery pool; orders without are left out."""
+    rows = (
+        Posting.objects.filter(
+            order_id__in=order_ids,
+            account__kind=str(AccountKind.REWARDS),
+            entry__kind=str(EntryKind.REWARD),
+        )
+        .order_by()
+        .values_list("order_id")
+        .annotate(total=Sum("amount_minor"))
+    )
+    return dict(rows)
 
 
 def counterparts(entry_ids: Collection[int], kind: AccountKind) -> dict[int, uuid.UUID]:

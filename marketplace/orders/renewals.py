@@ -19,11 +19,11 @@ def tax_number_of(listing: Listing) -> str:
 
 
 @transaction.atomic
-def open_renewal(*, first: Order, amount: Money, fee: Money) -> Order:
+def open_renewal(*, first: Order, amount: Money, fee: Money, pool: Money) -> Order:
     """A pending order for one more period of what `first` began, on a bill of its own.
 
     It is made spent: only the first order of a subscription stands in the way of another.
-    `fee` is what the platform keeps of `amount`.
+    `fee` is what the platform keeps of `amount`, `pool` what is set aside for delivery.
     """
     bill = Bill.objects.create(buyer_id=first.buyer_id, currency=amount.currency)
     return Order.objects.create(
@@ -37,6 +37,7 @@ def open_renewal(*, first: Order, amount: Money, fee: Money) -> Order:
         list_minor=amount.minor,
         price_minor=amount.minor,
         fee_minor=fee.minor,
+        pool_minor=pool.minor,
         currency=amount.currency,
         rights=first.rights,
         spent=True,

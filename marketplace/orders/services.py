@@ -97,6 +97,7 @@ def _order(bill: Bill, line: Line, language: str) -> Order:
         price_minor=line.price.minor,
         credit_minor=line.credit.minor,
         fee_minor=line.fee.minor,
+        pool_minor=line.pool.minor if line.pool else 0,
         currency=bill.currency,
         rights=dict(terms.rights),
         start_days=terms.start_days,

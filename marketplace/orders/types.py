@@ -52,8 +52,8 @@ class Line:
     """One listing as it goes into a bill: what was agreed, and how its price is made up.
 
     `terms.price` is what the listing costs on its own; less `discount` the buyer owes it, of
-    which `credit` is paid by shop credit. `fee` is what the platform keeps. A line with a
-    `recipient_email` is a present.
+    which `credit` is paid by shop credit. `fee` is what the platform keeps, `pool` what is set
+    aside for delivery (None: nothing). A line with a `recipient_email` is a present.
     """
 
     listing: Listing
@@ -61,6 +61,7 @@ class Line:
     discount: Money
     credit: Money
     fee: Money
+    pool: Money | None = None
     kind: str = Order.Kind.PURCHASE
     recipient_email: str = ""
     present_message: str = ""

@@ -69,9 +69,9 @@ def test_the_least_price_is_taken_and_a_step_less_is_not(currency: str, rates: F
     [
         (Money(0, "USD"), 0, 0),
         (Money(12_000, "KRW"), 1_200, 348),
-        (Money(995, "USD"), 100, 59),  # 99.5 cents, and 28.855 + 30
-        (Money(50, "USD"), 5, 31),
-        (Money(5_120, "KWD"), 510, 250),  # in steps of 10, as Stripe charges dinars
+        (Money(995, "USD"), 130, 59),  # 99.5 + 30 cents, and 28.855 + 30
+        (Money(50, "USD"), 35, 31),
+        (Money(5_120, "KWD"), 610, 250),  # in steps of 10, as Stripe charges dinars
     ],
 )
 def test_fees_are_rounded_to_what_can_be_charged(price: Money, fee: int, stripe: int) -> None:

@@ -18,6 +18,12 @@ from tests.marketplace.money.scene import Scene
 
 __all__ = ["deviations"]
 
+_PARTS = (
+    AccountKind.SELLER,
+    AccountKind.PLATFORM_FEES,
+    AccountKind.POOL,
+    AccountKind.REWARDS,
+)
 _OPEN_DISPUTE = ("needs_response", "under_review")
 
 
@@ -102,14 +108,25 @@ def _of_access(order: Order, *, asked: bool) -> Iterator[str]:
 
 
 def _of_books(payment: Payment, orders: list[Order], gone: int) -> Iterator[str]:
-    """What left Stripe's balance, or is about to, is what sellers and platform have less."""
-    parts = books.order_parts(
-        [order.pk for order in orders], [AccountKind.SELLER, AccountKind.PLATFORM_FEES]
-    )
+    """What left Stripe's balance, or is about to, is what seller, platform and pool have less.
+
+    What deliverers were given of it stays theirs: the platform stands in for that.
+    """
+    pks = [order.pk for order in orders]
+    parts = books.order_parts(pks, _PARTS)
     left = sum(minor for of_order in parts.values() for minor in of_order.values())
+    borne = books.order_parts(pks, [AccountKind.REWARD_LOSSES])
+    left -= sum(minor for of_order in borne.values() for minor in of_order.values())
+    left += sum(books.rewards_given(pks).values())
+    numbers = ", ".join(order.number for order in orders)
     if left != payment.amount_minor - gone:
-        numbers = ", ".join(order.number for order in orders)
-        yield f"of {numbers} {gone} is gone, and seller and platform have {left} left"
+        yield f"of {numbers} {gone} is gone, and seller, platform and pool have {left} left"
+    for order_id, kinds in parts.items():
+        for kind in (AccountKind.POOL, AccountKind.REWARDS):
+            if kinds.get(kind, 0) < 0:
+                yield f"{order_id} has {kinds[kind]} left of its {kind}"
+            if kinds.get(kind) and gone >= payment.amount_minor:
+                yield f"all of {numbers} is gone, and {kinds[kind]} of its {kind} is left"
 
 
 def _charged_twice(scene: Scene) -> Iterator[str]:
