@@ -11,11 +11,14 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import DatabaseError
 from django.utils import timezone
 
+from marketplace.core import fees
+from marketplace.core.money import CURRENCIES, MAX_CHARGE, Money
 from marketplace.operations.backup import covers_keys_in_use, verified_record
 from marketplace.packaging import services as packaging
 
 __all__ = [
     "data_folder_is_private",
+    "fees_cover_payments",
     "issuers_are_certified_ahead",
     "master_key_has_a_verified_backup",
     "proxies_are_counted",
@@ -86,3 +89,26 @@ def issuers_are_certified_ahead(**_: Any) -> list[CheckMessage]:
     left = (until - now) // dt.timedelta(days=1)
     problem = f"The last issuer key ends in {left} days; after that nothing can be issued."
     return [Warning(problem, hint=hint, id="geobuk.W003")]
+
+
+@register(deploy=True)
+def fees_cover_payments(**_: Any) -> list[CheckMessage]:
+    """The platform pays Stripe out of its fee: a smaller one makes it lose by each sale.
+
+    Both are straight lines over the price, so its ends tell for all of it.
+    """
+    losses = []
+    for currency in CURRENCIES:
+        least = fees.least_price(currency)
+        if least is None:
+            continue  # nothing can be sold in it
+        for price in (least, Money(MAX_CHARGE // least.unit.step * least.unit.step, currency)):
+            fee, cost = fees.platform_fee(price), fees.estimated_stripe_fee(price)
+            if fee.minor < cost.minor:
+                losses.append(f"of {price} the shop keeps {fee}, and Stripe takes {cost}")
+                break
+    if not losses:
+        return []
+    hint = "Raise GEOBUK_FEE_FIXED or GEOBUK_FEE_PERCENT, or correct GEOBUK_STRIPE_FEE_FIXED and _PERCENT."
+    problem = f"Some sales cost the shop more than they bring: {'; '.join(losses)}."
+    return [Warning(problem, hint=hint, id="geobuk.W005")]

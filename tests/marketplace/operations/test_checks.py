@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from marketplace.core.fee_rates import fee_rates
 from marketplace.operations import checks
 
 
@@ -52,3 +53,25 @@ def test_a_proxy_that_is_not_counted_is_told(
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
 
     assert [message.id for message in checks.proxies_are_counted()] == found
+
+
+@pytest.mark.parametrize(
+    ("environment", "losses"),
+    [
+        ({}, []),
+        ({"GEOBUK_STRIPE_FEE_FIXED": "USD=0.30 KRW=400"}, []),  # the fee follows it
+        ({"GEOBUK_FEE_FIXED": ""}, ["$0.50", "€0.50", "KWD"]),
+        ({"GEOBUK_FEE_FIXED": "USD=0.30 KWD=0.100"}, ["€0.50"]),
+        ({"GEOBUK_FEE_PERCENT": "2", "GEOBUK_STRIPE_FEE_FIXED": "KRW=50"}, ["₩100", "$999,999.99"]),
+        ({"GEOBUK_FEE_PERCENT": "100"}, []),  # then nothing can be sold
+    ],
+)
+def test_a_fee_that_does_not_pay_for_the_payment_is_told(
+    settings: Settings, environment: dict[str, str], losses: list[str]
+) -> None:
+    settings.FEES = fee_rates(environment)
+
+    found = checks.fees_cover_payments()
+
+    assert [message.id for message in found] == (["geobuk.W005"] if losses else [])
+    assert all(loss in message.msg for loss in losses for message in found)
