@@ -136,11 +136,12 @@ def _serve(seat: Seat, package: OpenedPackage, *, start: int, browser: bool, as_
     from seeder.terms import tell
     from seeder.web.plays import Plays
     from seeder.web.server import PlayerServer
+    from seeder.web.sharing import sharing_record
 
     terms = package.permit.remaining(package.item) if package.permit else None
     plays = Plays(clock=utc_now)
     token = plays.add(package, start=start, shop_name=seat.shop.name)
-    with PlayerServer(plays) as server:
+    with PlayerServer(plays, sharing=lambda: sharing_record(seat.home, now=utc_now())) as server:
         page = server.page_url(token)
         urls = [server.file_url(token, entry.index, entry.name) for entry in package.entries]
         if as_json:

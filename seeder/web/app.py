@@ -2,13 +2,14 @@
 
 /p/<token>/                    the page
 /p/<token>/state               why bytes stopped coming, for the page
+/p/<token>/sharing             what this machine sends meanwhile, for the page
 /p/<token>/<index>/<name>      a file; the name is for players' title bars
 /static/<file>                 style, script, and the mark
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -27,13 +28,13 @@ from seeder.errors import LicenceRefusedError
 from seeder.web.files import FileAnswer, kind_of
 from seeder.web.guard import Guard
 from seeder.web.plays import ExpiredPlayError, Play, Plays, UnknownPlayError
+from seeder.web.sharing import page_size, tell_sharing_page
 from seeder.web.terms import tell_page
 from seeder.web.texts import TEXTS, choose_language
 
 __all__ = ["file_path", "make_app", "page_path"]
 
 HERE = Path(__file__).parent
-UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 @lru_cache(maxsize=1)
@@ -45,18 +46,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["size"] = show_size
+    environment.filters["size"] = page_size
     return environment
-
-
-def show_size(count: int) -> str:
-    """A size for people: 1 KB is 1,000 bytes, as the shop counts."""
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return (
-        f"{value:.0f} {UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {UNITS[unit]}"
-    )
 
 
 def page_path(token: str) -> str:
@@ -67,14 +58,18 @@ def file_path(token: str, index: int, name: str) -> str:
     return f"/p/{token}/{index}/{quote(name, safe='')}"
 
 
-def make_app(plays: Plays, *, hosts: frozenset[str]) -> ASGIApp:
-    """The guarded ASGI application; `hosts` are the values of Host that it answers to."""
+def make_app(
+    plays: Plays, *, hosts: frozenset[str], sharing: Callable[[], Mapping[str, Any] | None]
+) -> ASGIApp:
+    """The guarded ASGI application; `hosts` are the values of Host that it answers to, and
+    `sharing` is asked for what the seeder sends (`seeder.web.sharing`)."""
 
     def page(request: Request) -> Response:
         language = choose_language(request.headers.get("accept-language"))
         try:
             token = request.path_params["token"]
-            return _page(plays.find(token), token, language, request)
+            play = plays.find(token)
+            return _page(play, token, language, request, sharing())
         except (UnknownPlayError, ExpiredPlayError) as error:
             return _sorry(error, language)
 
@@ -109,12 +104,27 @@ def make_app(plays: Plays, *, hosts: frozenset[str]) -> ASGIApp:
         routes=[
             Route("/p/{token}/", page),
             Route("/p/{token}/state", state),
+            Route("/p/{token}/sharing", _tell_sharing(plays, sharing)),
             Route("/p/{token}/{index:int}/{name:path}", file),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         exception_handlers={HTTPStatus.NOT_FOUND: missing},
     )
     return Guard(app, hosts=hosts)
+
+
+def _tell_sharing(
+    plays: Plays, sharing: Callable[[], Mapping[str, Any] | None]
+) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        language = choose_language(request.headers.get("accept-language"))
+        try:
+            plays.find(request.path_params["token"])
+        except (UnknownPlayError, ExpiredPlayError) as error:
+            return JSONResponse({"lines": []}, _sorry_status(error))
+        return JSONResponse({"lines": tell_sharing_page(sharing(), TEXTS[language])})
+
+    return answer
 
 
 def _chosen(play: Play, request: Request) -> int:
@@ -124,7 +134,13 @@ def _chosen(play: Play, request: Request) -> int:
     return number - 1 if 1 <= number <= len(play.package.entries) else play.start
 
 
-def _page(play: Play, token: str, language: str, request: Request) -> Response:
+def _page(
+    play: Play,
+    token: str,
+    language: str,
+    request: Request,
+    sharing: Mapping[str, Any] | None,
+) -> Response:
     package = play.package
     entries = [
         {
@@ -148,6 +164,7 @@ def _page(play: Play, token: str, language: str, request: Request) -> Response:
         "shop": play.shop_name,
         "save_command": command,
         "refusal": _refusal_text(play, language),
+        "sharing": tell_sharing_page(sharing, TEXTS[language]),
         # To look at a page begins nothing: bytes that are asked for would.
         "preload": "metadata" if package.permit is None else "none",
         "offline_words": TEXTS[language][

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
@@ -20,16 +21,23 @@ STOP_SECONDS = 3
 
 
 class PlayerServer:
-    """The local player in a thread of its own, between `with` and its end."""
+    """The local player in a thread of its own, between `with` and its end. `sharing` tells what
+    the seeder sends meanwhile; without it none counts as running."""
 
-    def __init__(self, plays: Plays, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        plays: Plays,
+        *,
+        port: int = 0,
+        sharing: Callable[[], Mapping[str, Any] | None] = lambda: None,
+    ) -> None:
         self._socket = socket.create_server((HOST, port), backlog=64)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.port: int = self._socket.getsockname()[1]
         hosts = frozenset({f"{HOST}:{self.port}", f"localhost:{self.port}"})
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(plays, hosts=hosts),
+                make_app(plays, hosts=hosts, sharing=sharing),
                 lifespan="off",
                 access_log=False,  # addresses hold tokens
                 log_config=None,

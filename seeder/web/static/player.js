@@ -146,3 +146,24 @@ document.getElementById("copy").addEventListener("click", async (event) => {
     address.select();
   }
 });
+
+// What goes out meanwhile is asked for while somebody can see it.
+const sharing = document.getElementById("sharing");
+
+async function lookAtSharing() {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch(sharing.dataset.url, { headers: { Accept: "application/json" } });
+    const { lines } = await answer.json();
+    if (!answer.ok || lines.join("\n") === [...sharing.children].map((li) => li.textContent).join("\n")) return;
+    sharing.replaceChildren(...lines.map((line) => {
+      const item = document.createElement("li");
+      item.textContent = line;
+      return item;
+    }));
+  } catch {
+    // The player is gone; the page says so where it matters.
+  }
+}
+setInterval(lookAtSharing, 3000);
+document.addEventListener("visibilitychange", lookAtSharing);
