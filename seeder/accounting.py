@@ -111,6 +111,11 @@ class Accounting:
             _add(explained.setdefault(peer.info_hash, Totals()), growth)
         return self._balance(torrents, explained)
 
+    def add(self, totals: Mapping[Pair, Totals]) -> None:
+        """Add what was counted elsewhere, or was taken out of `totals` before."""
+        for pair, more in totals.items():
+            self._credit(pair, more)
+
     def _end(self, place: _Place, known: _Connection) -> None:
         _add(self._ended.setdefault((place.info_hash, place.host), Totals()), known.grown)
         if state := self._torrents.get(place.info_hash):

@@ -13,76 +13,20 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
-from seeder.accounting import Payload
 from seeder.client import ShopClient
 from seeder.config import ShopFolder
 from seeder.device import DeviceKeys
-from seeder.errors import SeederError, SessionError, ShopRefusedError
+from seeder.errors import SeederError, ShopRefusedError
 from seeder.receipt_book import ReceiptBook
-from seeder.session import PeerSnapshot, TorrentSnapshot
+from seeder.watching import Connections, Looked, Watch
 
-__all__ = ["Connections", "Receipting", "Watch"]
+__all__ = ["Receipting"]
 
-LOOK_SECONDS: Final = 0.25
-IDLE_SECONDS: Final = 1.0
-IDLE_LOOKS: Final = 20
 EVERY: Final = timedelta(minutes=1)
 AFTER_REFUSAL: Final = timedelta(hours=1)
 LAST_SECONDS: Final = 2.0  # for the last document, of the five in which a session ends
-
-
-Looked = tuple[tuple[PeerSnapshot, ...], dict[str, Payload]]
-
-
-class Connections(Protocol):
-    """What is asked of a session."""
-
-    def peers(self) -> tuple[PeerSnapshot, ...]: ...
-
-    def snapshot(self) -> tuple[TorrentSnapshot, ...]: ...
-
-
-class Watch:
-    """Looks at a session's connections in a thread of its own, until `stop` or its end."""
-
-    def __init__(self, session: Connections, look: Callable[[Looked], bool]) -> None:
-        self._session = session
-        self._look = look
-        self._idle = 0
-        self._had_peers = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="accounting", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Take the last look, and end."""
-        self._stop.set()
-        self._thread.join(LAST_SECONDS)
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.wait(LOOK_SECONDS if self._idle < IDLE_LOOKS else IDLE_SECONDS):
-                self.look()
-            self.look()
-        except SessionError:
-            return  # it is closed: there is nothing to count any more
-
-    def look(self) -> None:
-        """Look once. Raises SessionClosedError."""
-        peers = self._session.peers()
-        had_peers, self._had_peers = self._had_peers, bool(peers)
-        if not peers and not had_peers and self._idle >= IDLE_LOOKS:
-            return  # with a thousand torrents, not even their list is read for nothing
-        torrents = {
-            torrent.info_hash: Payload(torrent.name, torrent.received, torrent.sent)
-            for torrent in self._session.snapshot()
-        }
-        moved = self._look((peers, torrents))
-        self._idle = 0 if moved else self._idle + 1
 
 
 class Receipting:

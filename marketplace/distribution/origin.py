@@ -26,6 +26,7 @@ from django.utils import timezone
 from marketplace.catalog import queries as catalog
 from marketplace.core.errors import MarketplaceError
 from marketplace.distribution.models import OriginState
+from marketplace.distribution.origin_claims import OriginClaims
 from marketplace.distribution.services import torrent_for_origin
 from marketplace.licensing import queries as licensing
 from marketplace.packaging import services as packaging
@@ -68,6 +69,7 @@ class Origin:
     def __init__(self, session: Session, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._clock = clock
+        self._claims = OriginClaims(session)
         self._running: dict[str, str] = {}  # package to info-hash
         self._retry_at: dict[str, float] = {}
         self._mending: dict[str, float] = {}  # package to when its files are looked at again
@@ -75,6 +77,14 @@ class Origin:
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Step until `wait(seconds)` says True, which means stop."""
+        with self._claims:
+            self._step_until(wait)
+        try:
+            self._claims.write(now=timezone.now(), at_once=True)
+        except DatabaseError as error:
+            logger.warning("What was sent last is not on record (%s).", type(error).__name__)
+
+    def _step_until(self, wait: Callable[[float], bool]) -> None:
         pause = 0.0
         while not wait(pause):
             close_old_connections()
@@ -101,6 +111,7 @@ class Origin:
             if self._clock() >= self._retry_at.get(package, 0.0):
                 self._add(package)
         self._report(wanted)
+        self._claims.write(now=timezone.now())
 
     def _add(self, package: str) -> None:
         try:

@@ -3,17 +3,82 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Final, Self
 
+from django.db import transaction
 from django.db.models import F
 
 from marketplace.distribution.models import SwarmLabel
 from marketplace.distribution.networks import network_of, networks_of
 from marketplace.distribution.receipt_models import Claim
+from seeder.accounting import Accounting, Pair, Totals
+from seeder.watching import Connections, Looked, Watch
 
-__all__ = ["add_origin_claims", "may_be_under"]
+__all__ = ["OriginClaims", "add_origin_claims", "may_be_under"]
+
+EVERY: Final = dt.timedelta(seconds=10)
 
 
+class OriginClaims:
+    """Counts what the origin's session sends to whom, between `with` and its end, and writes it
+    down at `write`."""
+
+    def __init__(self, session: Connections) -> None:
+        self._lock = threading.Lock()
+        self._accounting = Accounting()
+        self._watch = Watch(session, self._looked)
+        self._due: dt.datetime | None = None
+
+    def __enter__(self) -> Self:
+        self._watch.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._watch.stop()
+
+    def look(self) -> None:
+        """Look at the session now, as the thread does."""
+        self._watch.look()
+
+    def write(self, *, now: dt.datetime, at_once: bool = False) -> None:
+        """Write what was sent since the last time, every ten seconds unless `at_once`."""
+        if not at_once and self._due is not None and now < self._due:
+            return
+        self._due = now + EVERY
+        with self._lock:
+            news, self._accounting.totals = self._accounting.totals, {}
+        try:
+            self._write(news, now=now)
+        except BaseException:
+            with self._lock:
+                self._accounting.add(news)
+            raise
+
+    def _write(self, news: Mapping[Pair, Totals], *, now: dt.datetime) -> None:
+        sent: dict[tuple[str, str], int] = {}
+        for pair, totals in news.items():
+            label, _at, host = pair.label.partition("@")
+            if totals.sent and may_be_under(label=label, host=host):
+                sent[pair.package, label] = sent.get((pair.package, label), 0) + totals.sent
+        add_origin_claims(sent, now=now)
+
+    def _looked(self, looked: Looked) -> bool:
+        peers, torrents = looked
+        named = [replace(p, label=f"{p.label}@{p.host}") if p.label else p for p in peers]
+        with self._lock:
+            return self._accounting.observe(named, torrents)
+
+
+@transaction.atomic
 def add_origin_claims(sent: Mapping[tuple[str, str], int], *, now: dt.datetime) -> None:
     """Add to what the origin claims: payload bytes since the last time, by package and label.
 

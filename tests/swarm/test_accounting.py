@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from seeder.accounting import QUIET_LOOKS, Accounting, Pair, Totals
-from seeder.receipts import LOOK_SECONDS, Watch
 from seeder.session import Session, TorrentState
+from seeder.watching import LOOK_SECONDS, Watch
 from tests.swarm.conftest import OpenSession
 from tests.swarm.content import Content, make_content
 
