@@ -12,9 +12,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from seeder.files import sync_folder
+from seeder.files import bytes_taken, sync_folder
 
-__all__ = ["Progress", "copy_missing", "files_below", "room_taken"]
+__all__ = ["Progress", "copy_missing", "files_below"]
 
 # Bytes copied so far, and the bytes that there are.
 Progress = Callable[[int, int], None]
@@ -30,21 +30,12 @@ def files_below(folder: Path, names: Sequence[str]) -> list[Path]:
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
-def room_taken(path: Path) -> int:
-    """Count the bytes that a file takes up on its disk: holes are not among them."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return 0
-    return min(status.st_size, status.st_blocks * 512)
-
-
 def copy_missing(source: Path, target: Path, files: Sequence[Path], progress: Progress) -> None:
     """Copy the files below `source` to the same places below `target`; on return they last.
 
     What an earlier try has copied is kept. Raises OSError.
     """
-    sizes = [room_taken(path) for path in files]
+    sizes = [bytes_taken(path) for path in files]
     folders = {target}
     for number, path in enumerate(files):
         copy = target / path.relative_to(source)

@@ -108,11 +108,20 @@ class Desk:
             case alerts.FileFault(message=message):
                 if torrent.fault != message:  # a full disk says it some 140 times
                     _log.warning("%s: %s", torrent.info.name, message)
+                    self._doubt(torrent)
                 torrent.fault = message
             case alerts.TrackerFailed(message=message):
                 torrent.tracker_error = message
             case alerts.TrackerAnswered():
                 torrent.tracker_error = ""
+
+    def _doubt(self, torrent: TrackedTorrent) -> None:
+        """Believe nothing that was known of the files: what was received may not be in them."""
+        torrent.doubt()
+        try:
+            self.resume.forget(torrent.info.info_hash)  # takes no room, unlike a new one
+        except OSError:
+            self.save_failures += 1
 
     def _write_resume(self, torrent: TrackedTorrent, payload: bytes) -> bool:
         times = file_times(torrent.paths) if torrent.pieces_known else None

@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["previous_path", "sync_folder", "write_atomically", "write_new_private"]
+__all__ = ["bytes_taken", "previous_path", "sync_folder", "write_atomically", "write_new_private"]
 
 
 def previous_path(path: Path) -> Path:
     """Give where `write_atomically(keep_previous=True)` leaves the former content."""
     return path.with_name(path.name + ".previous")
+
+
+def bytes_taken(path: Path) -> int:
+    """Count the bytes that a file takes up on its disk: holes are not among them."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    blocks = getattr(status, "st_blocks", None)
+    return status.st_size if blocks is None else min(status.st_size, blocks * 512)
 
 
 def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) -> None:

@@ -24,9 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from seeder.config import ShopFolder, exclusive, shared
-from seeder.copying import Progress, copy_missing, files_below, room_taken
+from seeder.copying import Progress, copy_missing, files_below
 from seeder.errors import MoveError, NotEnoughSpaceError, StoreBusyError, StoreError
-from seeder.files import sync_folder
+from seeder.files import bytes_taken, sync_folder
 from seeder.placement import (
     Placement,
     change_placement,
@@ -216,9 +216,9 @@ def _copy(source: Path, staging: Path, progress: Progress) -> None:
     there = {path.relative_to(staging): path for path in files_below(staging, _OURS)}
     for gone in there.keys() - {path.relative_to(source) for path in files}:
         there.pop(gone).unlink()  # copied by an earlier try, and no longer in the store
-    size = sum(map(room_taken, files))
+    size = sum(map(bytes_taken, files))
     free = shutil.disk_usage(staging.parent).free
-    if size - sum(map(room_taken, there.values())) > free:
+    if size - sum(map(bytes_taken, there.values())) > free:
         raise NotEnoughSpaceError(
             f"{size / 1e9:.2f} GB are to be moved, and {free / 1e9:.2f} GB are free on the disk of "
             f"{staging.parent}. Nothing was changed; free some space or choose another disk."

@@ -19,7 +19,7 @@ from typing import Any, Self
 import libtorrent as lt
 
 from seeder import alerts
-from seeder.alerts import PeerSnapshot, TorrentState
+from seeder.alerts import PeerSnapshot, TorrentState, TorrentStatus
 from seeder.desk import Desk
 from seeder.errors import (
     ListenError,
@@ -137,17 +137,13 @@ class Session(SessionView):
             if known is not None:
                 self._announce_to(known, info.announce)
                 return info
-            torrent = TrackedTorrent(info, save_path, seed_mode=seed_mode, label=self._label)
+            torrent = TrackedTorrent(
+                info, save_path, metainfo=metainfo, seed_mode=seed_mode, label=self._label
+            )
             if seed_mode:
                 torrent.require_sizes()
             save_path.mkdir(parents=True, exist_ok=True)
-            try:
-                torrent.handle = self._lt.add_torrent(
-                    self._parameters(metainfo, torrent, paused=paused)
-                )
-            except RuntimeError as error:
-                raise TorrentError(f"libtorrent refuses the torrent: {error}.") from error
-            self._torrents[info.info_hash] = torrent
+            self._hand_over(torrent, paused=paused)
         return info
 
     def remove(self, info_hash: str, *, delete_files: bool = False, remember: bool = False) -> None:
@@ -181,7 +177,10 @@ class Session(SessionView):
         """Go on with a torrent, also after an error such as a full disk."""
         with self._changed:
             torrent = self._torrent(info_hash)
-            torrent.fault = torrent.held = ""
+            if torrent.lost_writes:
+                self.recheck(info_hash)
+                return
+            torrent.go_on()
             torrent.handle.clear_error()
             # A full disk leaves this flag behind; waiting alone does not take it away.
             torrent.handle.unset_flags(lt.torrent_flags.upload_mode)
@@ -195,11 +194,18 @@ class Session(SessionView):
             torrent.handle.set_flags(lt.torrent_flags.upload_mode)
 
     def recheck(self, info_hash: str) -> None:
-        """Hash the files again."""
+        """Hash the files again, in place of what is known of them.
+
+        The torrent is taken out and added for that: after libtorrent's own recheck, one whose
+        last piece is missing and short is never complete again (2.1.1).
+        """
         with self._changed:
             torrent = self._torrent(info_hash)
-            torrent.pieces_known = False
-            torrent.handle.force_recheck()
+            before = torrent.status
+            paused = before is not None and before.state is TorrentState.PAUSED
+            self.remove(info_hash)
+            torrent.begin_anew()
+            self._hand_over(torrent, paused=paused, before=before)
 
     def connect_peer(self, info_hash: str, address: tuple[str, int]) -> None:
         """Dial a peer (IP address, TCP port)."""
@@ -301,6 +307,21 @@ class Session(SessionView):
         self._pump.release()
 
     # What the other threads ask for.
+
+    def _hand_over(
+        self, torrent: TrackedTorrent, *, paused: bool, before: TorrentStatus | None = None
+    ) -> None:
+        parameters = self._parameters(torrent.metainfo, torrent, paused=paused)
+        if before is not None:
+            parameters.total_uploaded = before.uploaded
+            parameters.total_downloaded = before.downloaded
+        if torrent.kept_out:
+            parameters.flags |= lt.torrent_flags.apply_ip_filter
+        try:
+            torrent.handle = self._lt.add_torrent(parameters)
+        except RuntimeError as error:
+            raise TorrentError(f"libtorrent refuses the torrent: {error}.") from error
+        self._torrents[torrent.info.info_hash] = torrent
 
     def _parameters(self, metainfo: bytes, torrent: TrackedTorrent, *, paused: bool) -> Any:
         flags = lt.torrent_flags

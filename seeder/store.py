@@ -26,7 +26,7 @@ from seeder.errors import (
     TorrentError,
     UnsafeNameError,
 )
-from seeder.files import sync_folder, write_atomically
+from seeder.files import bytes_taken, sync_folder, write_atomically
 from seeder.torrents import file_name, open_metainfo, read_metainfo
 
 __all__ = ["RESERVE", "Store"]
@@ -142,7 +142,7 @@ class Store:
 
     def on_disk(self, package: str) -> int:
         """Count the bytes that a package takes up on the disk now."""
-        return _bytes_in(self.package_folder(package))
+        return sum(map(bytes_taken, self.package_folder(package).glob("*")))
 
     def used(self, *, fresh: bool = True) -> int:
         """Count the bytes of all packages; without `fresh` at most some seconds old."""
@@ -207,19 +207,6 @@ class Store:
 
     def _torrent_file(self, package: str) -> Path:
         return self._torrents / f"{_checked(package)}{_SUFFIX}"
-
-
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for path in folder.glob("*"):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        # Files are sparse while they come: blocks count, not length.
-        blocks = getattr(status, "st_blocks", None)
-        total += status.st_size if blocks is None else min(status.st_size, blocks * 512)
-    return total
 
 
 def _checked(package: str) -> str:

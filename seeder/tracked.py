@@ -20,6 +20,7 @@ from typing import Any
 
 from seeder.alerts import TorrentState, TorrentStatus
 from seeder.errors import SourceFilesError
+from seeder.files import bytes_taken
 from seeder.resume import file_times
 from seeder.torrents import TorrentInfo
 
@@ -63,9 +64,16 @@ class TrackedTorrent:
     """What the session knows of one torrent. `handle` is libtorrent's."""
 
     def __init__(
-        self, info: TorrentInfo, save_path: Path, *, seed_mode: bool, label: str = ""
+        self,
+        info: TorrentInfo,
+        save_path: Path,
+        *,
+        metainfo: bytes,
+        seed_mode: bool,
+        label: str = "",
     ) -> None:
         self.info = info
+        self.metainfo = metainfo  # a hundredth of what libtorrent keeps of it
         self.announce = info.announce
         self.save_path = save_path
         self.folder = save_path / info.name
@@ -82,6 +90,7 @@ class TrackedTorrent:
         # Whether the files were compared with the torrent since the last doubt. What was
         # added in seed mode never is as a whole, so its pieces are not remembered as known.
         self.pieces_known = False
+        self._doubted = False  # a file could not be read or written since
         self.saved = False
         self.saving = Saving.IDLE
         self._again = False
@@ -99,6 +108,36 @@ class TrackedTorrent:
                 raise SourceFilesError(
                     f"{path} is {found} instead of {file.size} bytes; restore it from a backup."
                 )
+
+    def doubt(self) -> None:
+        """A file could not be read or written: the pieces are not known any more."""
+        self._doubted = True
+        self.pieces_known = self.saved = False
+
+    @property
+    def lost_writes(self) -> bool:
+        """Whether something that was received may not be on the disk: a write failed.
+
+        libtorrent counts a piece as there before it is written, also where that fails, and
+        would call a torrent finished whose end a full disk has swallowed.
+        """
+        status = self.status
+        # Where reading failed it has an error of its own, and nothing was lost.
+        stopped = status is not None and status.state is TorrentState.ERROR and not status.error
+        return self._doubted and stopped
+
+    def go_on(self) -> None:
+        """Forget why it has stopped: it is tried again."""
+        self.fault = self.held = ""
+        self._doubted = False
+
+    def begin_anew(self) -> None:
+        """Forget what is known of the files and of libtorrent: both begin again."""
+        self.go_on()
+        self.handle = self.status = None
+        self.seed_mode = self.certified = self.pieces_known = self.saved = False
+        self.saving, self._again = Saving.IDLE, False
+        self._ends_unflushed = self._flush_covers_end = False
 
     @property
     def settled(self) -> bool:
@@ -145,7 +184,7 @@ class TrackedTorrent:
             name=self.info.name,
             info_hash=self.info.info_hash,
             state=state,
-            done=self.info.total if complete else min(status.done, self.info.total),
+            done=self.info.total if complete else min(self._done(status), self.info.total),
             total=self.info.total,
             down_rate=status.down_rate,
             up_rate=status.up_rate,
@@ -162,6 +201,11 @@ class TrackedTorrent:
             received=status.received,
             sent=status.sent,
         )
+
+    def _done(self, status: TorrentStatus) -> int:
+        if not self.lost_writes:
+            return status.done
+        return min(status.done, sum(map(bytes_taken, self.paths)))  # the rest is nowhere
 
     def _state(self, status: TorrentStatus) -> TorrentState:
         if status.state is TorrentState.SEEDING and self._ends_unflushed:
