@@ -164,6 +164,8 @@ class Downloads:
             return
         for package in self.swarming.take_outdated():
             self._replace_guarded(package)
+        if self.governor is not None:
+            self.swarming.sharing = self.governor.sharing
         try:
             self.swarming.step()
         except SeederError as error:

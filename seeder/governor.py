@@ -120,6 +120,12 @@ class Governor:
             return held
 
     @property
+    def sharing(self) -> bool:
+        """Whether anything may be sent now."""
+        with self._lock:
+            return self._allowance.sharing
+
+    @property
     def fetching(self) -> bool:
         """Whether anything may be fetched now."""
         with self._lock:

@@ -78,11 +78,11 @@ LineEvent = Traffic | PortMapped | PortRefused | SeenAs
 class Reach:
     """Whether peers elsewhere can dial this session."""
 
-    port: int  # the TCP port that peers dial
+    ports: tuple[int, ...]  # that peers dial: of open swarms, and of closed ones
     ipv6: bool  # it listens on IPv6 too
     incoming: bool  # a peer from beyond this machine and its network has dialled in
-    mapped: str  # "UPnP" or "NAT-PMP" where the router opened a port, else ""
-    mapped_port: int  # that port on the outside, or 0
+    mapped: str  # "UPnP" or "NAT-PMP" where the router opened ports, else ""
+    mapped_ports: tuple[int, ...]  # those ports on the outside
     refused: str  # what the router, or the search for one, said instead
     seen_as: tuple[str, ...]  # our addresses as others named them
 
@@ -100,7 +100,7 @@ class Line:
 
     def __init__(self) -> None:
         self.traffic = Traffic(0, 0, 0, 0, incoming=False)
-        self._mapped: dict[str, int] = {}
+        self._mapped: dict[str, set[int]] = {}
         self._refused: dict[str, str] = {}
         self._seen_as: dict[str, None] = {}
 
@@ -109,11 +109,12 @@ class Line:
             case Traffic():
                 self.traffic = event
             case PortMapped(via=via, port=port):
-                self._mapped[via] = port
+                self._mapped.setdefault(via, set()).add(port)
                 self._refused.pop(via, None)
             case PortRefused(via=via, message=message):
-                self._refused[via] = message
-                self._mapped.pop(via, None)
+                # One port may be refused while another is open.
+                if via not in self._mapped:
+                    self._refused[via] = message
             case SeenAs(host=host):
                 self._seen_as[host] = None
 
@@ -124,14 +125,14 @@ class Line:
 
     def reach(self, listening: Sequence[tuple[str, int]]) -> Reach:
         """Give what is known now, of a session that listens at these addresses and ports."""
-        via, port = next(iter(self._mapped.items()), ("", 0))
+        via, opened = next(iter(self._mapped.items()), ("", set()))
         refused = [f"{name}: {message}" for name, message in sorted(self._refused.items())]
         return Reach(
-            port=listening[0][1] if listening else 0,
+            ports=tuple(dict.fromkeys(port for _host, port in listening)),
             ipv6=any(ip_address(host).version == 6 for host, _port in listening),
             incoming=self.traffic.incoming,
             mapped=via,
-            mapped_port=port,
+            mapped_ports=tuple(sorted(opened)),
             refused="" if via else "; ".join(refused),
             seen_as=tuple(self._seen_as),
         )

@@ -5,7 +5,7 @@ The record comes from a file that another process wrote, so what is missing is l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -58,19 +58,20 @@ def tell_month(record: Mapping[str, Any]) -> str:
 def tell_reach(record: Mapping[str, Any]) -> str:
     """Whether other buyers can dial this device, and what to do where they cannot."""
     reach = record.get("reach") or {}
-    port = reach.get("port", 0)
+    ports = reach.get("ports") or [0]
     both = "IPv4 and IPv6" if reach.get("ipv6") else "IPv4"
     if reach.get("incoming"):
-        return f"Reachable: other buyers have dialled in (port {port}, {both})."
+        return f"Reachable: other buyers have dialled in ({_ports(ports)}, {both})."
     if reach.get("mapped"):
-        outside = reach.get("mapped_port") or port
+        opened = _ports(reach.get("mapped_ports") or ports)
         return (
-            f"Probably reachable: the router opened port {outside} by {reach['mapped']}; nobody "
-            "has dialled in yet."
+            f"Probably reachable: the router opened {opened} by {reach['mapped']}; nobody has "
+            "dialled in yet."
         )
     advice = (
         f"It still downloads, and shares with buyers that it dials itself. To be dialled, open "
-        f"port {port} for this device in the router (and keep it with: geobuk run --port {port})."
+        f"{_ports(ports)} for this device in the router, and keep to it with: "
+        f"geobuk run --port {ports[0]}"
     )
     if not record.get("upnp", True):
         return f"Not known to be reachable: the router is not asked for a port. {advice}"
@@ -110,6 +111,11 @@ def _until(record: Mapping[str, Any], name: str) -> str:
     except ValueError:
         return ""
     return f" until {tell_when(until, now)}"
+
+
+def _ports(ports: Sequence[int]) -> str:
+    word = "port" if len(ports) == 1 else "ports"
+    return f"{word} {' and '.join(map(str, ports))}"
 
 
 def _size(count: Any) -> str:
