@@ -1,0 +1,163 @@
+"""The origin counts what it sends; nobody has it counted as another's."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from marketplace.distribution import origin_claims
+from marketplace.distribution.models import Claim
+from marketplace.distribution.origin_claims import OriginClaims
+from seeder.alerts import PeerSnapshot, TorrentState
+from seeder.session import TorrentSnapshot
+from tests.marketplace.distribution.receipting import Crowd
+
+pytestmark = pytest.mark.django_db
+
+HASH = "cd" * 32
+
+
+class Line:
+    """A session as it is seen from outside: one torrent, and whoever is connected."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.connected: list[PeerSnapshot] = []
+
+    def shows(self, label: str, sent: int, *, host: str) -> None:
+        self.connected.append(PeerSnapshot(HASH, host, 40_000, label, 0, sent, False, False))
+
+    def peers(self) -> tuple[PeerSnapshot, ...]:
+        return tuple(self.connected)
+
+    def snapshot(self) -> tuple[TorrentSnapshot, ...]:
+        return (
+            TorrentSnapshot(
+                name=self.package,
+                info_hash=HASH,
+                state=TorrentState.SEEDING,
+                done=1,
+                total=1,
+                down_rate=0,
+                up_rate=0,
+                downloaded=0,
+                uploaded=0,
+                failed=0,
+                peers=1,
+                seeds=0,
+                error="",
+                tracker_error="",
+            ),
+        )
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    return Crowd()
+
+
+@pytest.fixture
+def line(crowd: Crowd) -> Line:
+    return Line(crowd.package)
+
+
+@pytest.fixture
+def claims(line: Line) -> OriginClaims:
+    return OriginClaims(line)
+
+
+def test_what_the_origin_sent_is_on_record_and_counts(
+    crowd: Crowd, line: Line, claims: OriginClaims
+) -> None:
+    ada = crowd.joins("ada", address="198.51.100.7")
+    for sent in (1000, 5000):
+        line.connected.clear()
+        line.shows(ada.label, sent, host="198.51.100.9")
+        claims.look()
+        claims.write(now=timezone.now(), at_once=True)
+
+    assert Claim.objects.get().bytes == 5000
+    assert crowd.deliveries(ada) == {None: 5000}
+
+
+def test_a_restart_of_the_origin_adds_to_what_is_on_record(crowd: Crowd, line: Line) -> None:
+    ada = crowd.joins("ada", address="198.51.100.7")
+    line.shows(ada.label, 1000, host="198.51.100.7")
+    for _run in range(2):
+        claims = OriginClaims(line)
+        claims.look()
+        claims.write(now=timezone.now(), at_once=True)
+
+    assert Claim.objects.get().bytes == 2000
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "198.51.101.7"])
+def test_who_fetches_under_anothers_label_takes_nothing_from_their_senders(
+    crowd: Crowd, line: Line, claims: OriginClaims, host: str
+) -> None:
+    """Mallory, from elsewhere, calls himself Ada: else whoever sends to her got nothing."""
+    ada, ben = crowd.joins("ada", address="198.51.100.7"), crowd.joins("ben")
+    crowd.deliver(ben, ada, crowd.size)
+
+    line.shows(ada.label, crowd.size, host=host)
+    claims.look()
+    claims.write(now=timezone.now(), at_once=True)
+
+    assert crowd.deliveries(ada) == {ben.user.pk: crowd.size}
+
+
+def test_who_was_only_seen_over_the_other_version_of_ip_may_be_who_they_say(
+    crowd: Crowd, line: Line, claims: OriginClaims
+) -> None:
+    ada = crowd.joins("ada", address="198.51.100.7")
+
+    line.shows(ada.label, 1000, host="2001:db8::7")
+    claims.look()
+    claims.write(now=timezone.now(), at_once=True)
+
+    assert crowd.deliveries(ada) == {None: 1000}
+
+
+def test_labels_that_nobody_holds_are_passed_over(
+    crowd: Crowd, line: Line, claims: OriginClaims
+) -> None:
+    line.shows("x" * 20, 1000, host="198.51.100.7")
+    claims.look()
+    claims.write(now=timezone.now(), at_once=True)
+
+    assert not Claim.objects.exists()
+
+
+def test_it_is_written_every_ten_seconds(crowd: Crowd, line: Line, claims: OriginClaims) -> None:
+    ada, now = crowd.joins("ada", address="198.51.100.7"), timezone.now()
+    claims.write(now=now)
+    line.shows(ada.label, 1000, host="198.51.100.7")
+    claims.look()
+
+    claims.write(now=now + dt.timedelta(seconds=9))
+    assert not Claim.objects.exists()
+    claims.write(now=now + dt.timedelta(seconds=10))
+    assert Claim.objects.get().bytes == 1000
+
+
+def test_while_the_database_is_away_nothing_is_forgotten(
+    crowd: Crowd, line: Line, claims: OriginClaims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = crowd.joins("ada", address="198.51.100.7")
+    line.shows(ada.label, 1000, host="198.51.100.7")
+    claims.look()
+    with monkeypatch.context() as away:
+
+        def gone(**_of: object) -> bool:
+            raise OperationalError("gone")
+
+        away.setattr(origin_claims, "may_be_under", gone)
+        with pytest.raises(OperationalError):
+            claims.write(now=timezone.now(), at_once=True)
+
+    claims.write(now=timezone.now(), at_once=True)
+
+    assert Claim.objects.get().bytes == 1000
