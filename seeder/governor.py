@@ -173,8 +173,9 @@ class Governor:
 
     def _count(self) -> None:
         lan = self._preferences.lan
+        traffic = self._session.traffic()
         peers = () if lan else self._session.peers()
-        new = self._meter.counted(self._session.traffic(), peers, lan=lan)
+        new = self._meter.counted(traffic, peers, lan=lan)
         month = month_of(self._wall())
         used = self._months.get(month, Used())
         self._months[month] = Used(used.up + new.up, used.down + new.down)

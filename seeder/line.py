@@ -100,6 +100,7 @@ class Line:
 
     def __init__(self) -> None:
         self.traffic = Traffic(0, 0, 0, 0, incoming=False)
+        self.reports = 0  # of the traffic, so far
         self._mapped: dict[str, set[int]] = {}
         self._refused: dict[str, str] = {}
         self._seen_as: dict[str, None] = {}
@@ -108,6 +109,7 @@ class Line:
         match event:
             case Traffic():
                 self.traffic = event
+                self.reports += 1
             case PortMapped(via=via, port=port):
                 self._mapped.setdefault(via, set()).add(port)
                 self._refused.pop(via, None)

@@ -50,6 +50,7 @@ __all__ = [
 
 _LISTEN_SECONDS = 5.0
 _REMOVE_SECONDS = 5.0
+_TRAFFIC_SECONDS = 1.0
 _SAVE_SECONDS = 3.5  # leaves the trackers a second for the good-bye within `close`'s five
 
 
@@ -280,11 +281,17 @@ class Session(SessionView):
             )
 
     def traffic(self) -> Traffic:
-        """What went over the line since the session began, as of the last call; asks anew."""
+        """What went over the line since the session began; where libtorrent does not answer
+        within a second, as of its last answer."""
         with self._changed:
             self._require_open()
+            line = self._desk.line
+            before = line.reports
             self._lt.post_session_stats()
-            return self._desk.line.traffic
+            self._changed.wait_for(
+                lambda: line.reports > before or self._desk.closing, _TRAFFIC_SECONDS
+            )
+            return line.traffic
 
     def close(self) -> None:
         """Save everything and stop, within five seconds; a second call does nothing."""

@@ -74,6 +74,8 @@ class Meter:
 
     _last: Traffic = field(default_factory=lambda: Traffic(0, 0, 0, 0, incoming=False))
     _lan: bool = True
+    # What links moved after the session was asked: it reports that at the next look.
+    _ahead: Used = field(default_factory=Used)
     _links: dict[tuple[str, str, int, bool], Used] = field(default_factory=dict)
 
     def counted(self, traffic: Traffic, peers: Iterable[PeerSnapshot], *, lan: bool) -> Used:
@@ -86,7 +88,10 @@ class Meter:
         self._lan = lan
         if lan or began:  # what the links moved until now counted
             return Used(max(sent, 0), max(received, 0))
-        near_up, near_down = min(nearby.up, content_up), min(nearby.down, content_down)
+        ahead = self._ahead
+        near_up = min(nearby.up + ahead.up, content_up)
+        near_down = min(nearby.down + ahead.down, content_down)
+        self._ahead = Used(max(nearby.up - near_up, 0), max(nearby.down - near_down, 0))
         content = content_up + content_down
         # What goes with the content: acknowledgements go up while content comes down.
         far = 1 - (near_up + near_down) / content if content > 0 else 1.0
