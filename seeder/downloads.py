@@ -51,6 +51,7 @@ from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.stored import mark_held
 from seeder.swarming import Swarming
+from seeder.tending import Room
 from seeder.torrents import info_hash, read_metainfo
 from seeder.unlocking import keep_unlock_fresh
 
@@ -59,7 +60,6 @@ __all__ = ["Downloads", "is_final"]
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 TRACKER_PAUSE = timedelta(minutes=10)
-ERROR_PAUSE = timedelta(minutes=1)
 
 
 def is_final(error: SeederError) -> bool:
@@ -104,8 +104,7 @@ class Downloads:
         self._failures: dict[str, _Failure] = {}
         self._tracker_asked: dict[str, datetime] = {}
         self._wholeness = Wholeness(session, self.papers)
-        self._retry_errors_at = clock()
-        self._had_room = True
+        self._room = Room(store, clock=clock)
         copy = load_library(folder)
         self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
 
@@ -182,12 +181,7 @@ class Downloads:
         running = self._session.snapshot()
         names = {torrent.name for torrent in running}
         located = frozenset(p for p in packages - names if self._store.torrent(p) is not None)
-        free = self._store.free(fresh=bool(located))  # counted anew where it decides
-        # What stopped for lack of room goes on as soon as there is some.
-        retry = now >= self._retry_errors_at or (free > 0 and not self._had_room)
-        self._had_room = free > 0
-        if retry:
-            self._retry_errors_at = now + ERROR_PAUSE
+        free, retry = self._room.look(fresh=bool(located))
         return View(
             purchases=purchases,
             licensed=frozenset(p for p in packages if self._licensed(p)),

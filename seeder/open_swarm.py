@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from seeder.alerts import TorrentState
-from seeder.errors import NotEnoughSpaceError, RecoveryError, SeederError
+from seeder.errors import RecoveryError, SeederError
 from seeder.governor import Governor, held_note
 from seeder.item_state import ItemState, Wholeness
 from seeder.library import LibraryItem
 from seeder.papers import Papers
 from seeder.session import Session, TorrentSnapshot
 from seeder.store import Store
+from seeder.tending import Room
 from seeder.torrents import read_metainfo
 
 __all__ = ["Address", "OpenSwarm", "parse_peer"]
@@ -63,6 +64,7 @@ class OpenSwarm:
         self._clock = clock
         self._dial_at = clock()
         self._notes: dict[str, str] = {}
+        self._room = Room(store, clock=clock)
         self._wholeness = Wholeness(session, papers)
 
     def step(self) -> None:
@@ -71,6 +73,7 @@ class OpenSwarm:
         for item in self._items:
             if item.package not in running:
                 self._add_guarded(item)
+        self._room.keep(self._session)
         self._dial()
         self._wholeness.note()
 
@@ -100,11 +103,7 @@ class OpenSwarm:
             )
         info = read_metainfo(metainfo, private=False)
         missing = info.total - self._store.on_disk(item.package)
-        if missing > self._store.free():
-            raise NotEnoughSpaceError(
-                f"{missing / 1e9:.2f} GB are needed on the disk for “{item.title}”. "
-                "Free some space and try again."
-            )
+        self._store.require_space(missing)
         held = self._governor is not None and self._governor.holds(item.package)
         self._session.add(metainfo, self._store.save_path, paused=held, private=False)
         if self._papers(item.package).take_doubt():

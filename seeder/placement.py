@@ -86,9 +86,11 @@ def open_store(shop: ShopFolder) -> Store:
     """Open the store of a shop, wherever it lies. Raises StoreError where it cannot be used."""
     placement = read_placement(shop)
     found = placement.found()
-    if found is None:
-        return Store(placement.folder, most=placement.most, missing=True)
-    return Store(found, most=placement.most)
+    return Store(
+        found or placement.folder,
+        most=lambda: read_placement(shop).most,
+        missing=found is None,
+    )
 
 
 def change_placement(shop: ShopFolder, change: Callable[[Placement], Placement]) -> Placement:

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from seeder.errors import (
@@ -44,14 +45,17 @@ _SUFFIX = ".torrent"
 class Store:
     """Where packages and their torrents lie; makes its folders when it is opened.
 
-    `most` is how many bytes of the disk it may fill at most, None for as many as there are.
+    `most` says how many bytes of the disk it may fill at most, None for as many as there
+    are; it is asked again and again, since the owner may change it.
     With `missing` the folder is on a disk that is not attached: nothing is made there, and
     everything counts as not here until `require_there` says so.
     """
 
-    def __init__(self, folder: Path, *, most: int | None = None, missing: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, most: Callable[[], int | None] | None = None, missing: bool = False
+    ) -> None:
         self.folder = folder
-        self.most = most
+        self._most = most or (lambda: None)
         self.missing = missing
         self.save_path = folder / "packages"  # `Session.add`'s second argument
         self.session_folder = folder / "session"
@@ -71,6 +75,11 @@ class Store:
                 f"The folder {folder} cannot be used ({error.strerror}). "
                 "Give this user the right to write there, or choose another folder."
             ) from error
+
+    @property
+    def most(self) -> int | None:
+        """How many bytes it may fill at most; None for as many as the disk has."""
+        return self._most()
 
     def require_there(self) -> None:
         """Raise StoreMissingError where the disk of the store is not attached."""
@@ -162,15 +171,15 @@ class Store:
             return 0
         disk = shutil.disk_usage(self.save_path)
         free = disk.free - min(RESERVE, disk.total // SMALL)
-        if self.most is not None:
-            free = min(free, self.most - self.used(fresh=fresh))
+        if (most := self.most) is not None:
+            free = min(free, most - self.used(fresh=fresh))
         return max(0, free)
 
     def why_full(self) -> str:
         """Give the sentence for what has no room any more: what is full, and what to do."""
-        if self.most is not None and self.used(fresh=False) >= self.most:
+        if (most := self.most) is not None and self.used(fresh=False) >= most:
             return (
-                f"This shop has filled the {_gigabytes(self.most)} that it may take. "
+                f"This shop has filled the {_gigabytes(most)} that it may take. "
                 "Allow it more with: geobuk store limit SIZE"
             )
         return (
@@ -183,9 +192,10 @@ class Store:
         free = self.free() if free is None else free
         if size > free:
             todo = "Free some space and try again."
-            if self.most is not None and size <= shutil.disk_usage(self.save_path).free - RESERVE:
+            most = self.most
+            if most is not None and size <= shutil.disk_usage(self.save_path).free - RESERVE:
                 todo = (
-                    f"This shop may take {_gigabytes(self.most)} in all; allow it more with: "
+                    f"This shop may take {_gigabytes(most)} in all; allow it more with: "
                     "geobuk store limit SIZE"
                 )
             raise NotEnoughSpaceError(

@@ -23,6 +23,7 @@ from seeder.receipts import Receipting
 from seeder.reporting import ProgressReporter
 from seeder.session import Session, SessionSettings
 from seeder.swarming import Swarming, first_label
+from seeder.tending import tend
 
 __all__ = [
     "Limits",
@@ -98,7 +99,8 @@ def open_downloads(
             )
             downloads.governor, downloads.swarming = governor, swarming
             downloads.receipting = receipting
-            yield session, downloads
+            with tend(session, store, downloads.papers, clock=utc_now):
+                yield session, downloads
 
 
 def govern(seat: Seat, session: Session, most: Most) -> Governor:

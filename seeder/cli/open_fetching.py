@@ -29,6 +29,7 @@ from seeder.listening import listen_on
 from seeder.moving import claim_store
 from seeder.open_swarm import OpenSwarm, parse_peer
 from seeder.session import Session
+from seeder.tending import tend
 from seeder.unlocking import activated
 
 __all__ = ["fetch_openly", "open_openly", "run_openly", "shop_answers", "unlocked_items"]
@@ -86,6 +87,7 @@ def open_openly(
         with (
             Session(listen, store.session_folder, settings=settings) as session,
             govern(seat, session, most) as governor,
+            tend(session, store, seat.papers, clock=utc_now, private=False),
         ):
             yield OpenSwarm(
                 items,

@@ -110,3 +110,26 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="choose another folder"):
         Store(tmp_path / "file" / "store")
+
+
+def test_a_shop_fills_no_more_than_it_may(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", most=lambda: 3 * PIECE)
+    make_content(store.save_path, [PIECE, 10])
+
+    assert store.used() == PIECE + 10
+    assert store.free() == 2 * PIECE - 10
+    store.require_space(2 * PIECE - 10)
+    with pytest.raises(NotEnoughSpaceError, match="allow it more with: geobuk store limit"):
+        store.require_space(2 * PIECE)
+
+
+def test_what_is_full_is_said(tmp_path: Path) -> None:
+    most = 3 * PIECE
+    store = Store(tmp_path / "store", most=lambda: most)
+    make_content(store.save_path, [3 * PIECE])
+
+    assert store.free() == 0
+    assert "has filled the 0.00 GB that it may take" in store.why_full()
+    most = 4 * PIECE
+    assert store.free() == PIECE
+    assert "The disk of" in store.why_full()
