@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from seeder.cli import account, handing, items, keys, limits, playing, proving, recovery, running
+from seeder.cli import (
+    account,
+    handing,
+    items,
+    keys,
+    limits,
+    playing,
+    proving,
+    recovery,
+    running,
+    storing,
+)
 
 __all__ = ["app", "main"]
 
@@ -48,6 +59,7 @@ app.command("proof")(proving.proof)
 app.command("status")(items.status)
 app.command("run")(running.run)
 app.command("limits")(limits.limits)
+app.add_typer(storing.store, name="store")
 app.command("play")(playing.play)
 app.command("save")(playing.save)
 app.add_typer(recovery.recovery, name="recovery")
