@@ -73,6 +73,7 @@ class Governor:
         self._months = self._usage.load()
         self._meter = Meter()
         self._looks = 0
+        self._unsaved = False
         self._seen: tuple[int, ...] | str | None = "nothing yet"
         self._preferences = Preferences()
         self._note = ""
@@ -106,10 +107,11 @@ class Governor:
             self._apply()
             self._steer()
             self._looks += 1
-            if self._looks % SAVE_EVERY == 0:
+            if self._looks % SAVE_EVERY == 0 and self._unsaved:
                 # A full disk must not end the limits; the count goes on in memory.
                 with contextlib.suppress(OSError):
                     self._usage.save(self._months)
+                    self._unsaved = False
 
     def holds(self, package: str) -> bool:
         """Whether the torrent of a package that is added now must not run yet."""
@@ -174,8 +176,10 @@ class Governor:
     def _count(self) -> None:
         lan = self._preferences.lan
         traffic = self._session.traffic()
-        peers = () if lan else self._session.peers()
+        # To ask who is connected costs a question for each torrent that has peers.
+        peers = () if lan or not self._meter.moved(traffic) else self._session.peers()
         new = self._meter.counted(traffic, peers, lan=lan)
+        self._unsaved = self._unsaved or new != Used()
         month = month_of(self._wall())
         used = self._months.get(month, Used())
         self._months[month] = Used(used.up + new.up, used.down + new.down)

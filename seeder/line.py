@@ -80,6 +80,7 @@ class Reach:
 
     ports: tuple[int, ...]  # that peers dial: of open swarms, and of closed ones
     ipv6: bool  # it listens on IPv6 too
+    local: bool  # it listens for this machine alone, as for a shop that is here too
     incoming: bool  # a peer from beyond this machine and its network has dialled in
     mapped: str  # "UPnP" or "NAT-PMP" where the router opened ports, else ""
     mapped_ports: tuple[int, ...]  # those ports on the outside
@@ -132,6 +133,7 @@ class Line:
         return Reach(
             ports=tuple(dict.fromkeys(port for _host, port in listening)),
             ipv6=any(ip_address(host).version == 6 for host, _port in listening),
+            local=all(ip_address(host).is_loopback for host, _port in listening),
             incoming=self.traffic.incoming,
             mapped=via,
             mapped_ports=tuple(sorted(opened)),

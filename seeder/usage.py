@@ -78,6 +78,11 @@ class Meter:
     _ahead: Used = field(default_factory=Used)
     _links: dict[tuple[str, str, int, bool], Used] = field(default_factory=dict)
 
+    def moved(self, traffic: Traffic) -> bool:
+        """Whether any content has gone over the line since the last call of `counted`."""
+        before = (self._last.content_sent, self._last.content_received)
+        return before != (traffic.content_sent, traffic.content_received)
+
     def counted(self, traffic: Traffic, peers: Iterable[PeerSnapshot], *, lan: bool) -> Used:
         """Bytes since the last call: `traffic` of the whole session so far, `peers` as now."""
         sent, received = traffic.sent - self._last.sent, traffic.received - self._last.received

@@ -60,6 +60,8 @@ def tell_reach(record: Mapping[str, Any]) -> str:
     reach = record.get("reach") or {}
     ports = reach.get("ports") or [0]
     both = "IPv4 and IPv6" if reach.get("ipv6") else "IPv4"
+    if reach.get("local"):
+        return "Reachable from this machine alone: the shop is here too."
     if reach.get("incoming"):
         return f"Reachable: other buyers have dialled in ({_ports(ports)}, {both})."
     if reach.get("mapped"):
