@@ -5,6 +5,9 @@ is read from the database again and again; what is running is the session's. Eac
 brings the second to the first, so the order of events, restarts and crashes do not
 matter.
 
+In closed swarms it takes part as any seeder does, and looks every few seconds whose right
+to one has ended, so that all others cut who was put out.
+
 Where a package's files are missing or cut, as after a restore without them, the origin
 fetches them back from the buyers' seeders like anybody else; every piece is checked
 against the torrent that sealing made.
@@ -25,11 +28,14 @@ from django.utils import timezone
 
 from marketplace.catalog import queries as catalog
 from marketplace.core.errors import MarketplaceError
-from marketplace.distribution.models import OriginState
+from marketplace.distribution.closed import put_out_members
+from marketplace.distribution.models import OriginState, Torrent
 from marketplace.distribution.origin_claims import OriginClaims
+from marketplace.distribution.origin_shop import OriginShop
 from marketplace.distribution.services import torrent_for_origin
 from marketplace.licensing import queries as licensing
 from marketplace.packaging import services as packaging
+from seeder.errors import SeederError
 from seeder.session import (
     Session,
     SessionError,
@@ -38,6 +44,7 @@ from seeder.session import (
     TorrentSnapshot,
     TorrentState,
 )
+from seeder.swarming import Swarming, first_label
 from seeder.torrents import TorrentInfo
 
 __all__ = ["STEP_SECONDS", "Origin", "wanted_packages"]
@@ -45,6 +52,7 @@ __all__ = ["STEP_SECONDS", "Origin", "wanted_packages"]
 logger = logging.getLogger(__name__)
 
 STEP_SECONDS = 1.0
+PUT_OUT_SECONDS = 5.0  # between two looks at whose right to a swarm has ended
 RETRY_SECONDS = 60.0  # until a package whose files were missing is tried again
 DATABASE_PAUSE = 3.0
 
@@ -63,13 +71,29 @@ def wanted_packages() -> set[str]:
     return {package for package in on_sale if package} | licensing.entitled_packages()
 
 
+def _take_part(session: Session) -> Swarming:
+    """The origin's part in closed swarms, in a session that was opened under no label yet."""
+    label = first_label(OriginShop())
+    if label is not None:
+        session.relabel(label.text)
+    return Swarming(OriginShop(), session, label=label, clock=timezone.now)
+
+
 class Origin:
     """Keeps `session` seeding what is wanted, and OriginState telling how it goes."""
 
-    def __init__(self, session: Session, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        swarming: Swarming | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._session = session
+        self.swarming = swarming or _take_part(session)
         self._clock = clock
         self._claims = OriginClaims(session)
+        self._put_out_at = 0.0
         self._running: dict[str, str] = {}  # package to info-hash
         self._retry_at: dict[str, float] = {}
         self._mending: dict[str, float] = {}  # package to when its files are looked at again
@@ -85,6 +109,12 @@ class Origin:
             logger.warning("What was sent last is not on record (%s).", type(error).__name__)
 
     def _step_until(self, wait: Callable[[float], bool]) -> None:
+        try:
+            self._run(wait)
+        finally:
+            self.swarming.stop()
+
+    def _run(self, wait: Callable[[float], bool]) -> None:
         pause = 0.0
         while not wait(pause):
             close_old_connections()
@@ -106,12 +136,42 @@ class Origin:
         for package in sorted(self._running.keys() - wanted):
             self._drop(package)
             logger.info("Package %s: nobody needs it any more.", package[:12])
+        self._follow_switches()
         self._retry_at = {p: at for p, at in self._retry_at.items() if p in wanted}
         for package in sorted(wanted - self._running.keys()):
             if self._clock() >= self._retry_at.get(package, 0.0):
                 self._add(package)
         self._report(wanted)
+        self._swarm()
         self._claims.write(now=timezone.now())
+
+    def _follow_switches(self) -> None:
+        """Take out what runs under an info-hash that was replaced: its swarm was opened or closed.
+
+        And forget what has left the session: under a new label everything is added anew.
+        """
+        here = {torrent.info_hash for torrent in self._session.snapshot()}
+        self._running = {package: own for package, own in self._running.items() if own in here}
+        current = dict(
+            Torrent.objects.filter(package_id__in=self._running).values_list(
+                "package_id", "info_hash"
+            )
+        )
+        for package, info_hash in list(self._running.items()):
+            if current.get(package) not in (None, info_hash):
+                self._drop(package)
+
+    def _swarm(self) -> None:
+        """Take part in closed swarms, and note whose right to one has ended."""
+        if self._clock() >= self._put_out_at:
+            self._put_out_at = self._clock() + PUT_OUT_SECONDS
+            if count := put_out_members(now=timezone.now()):
+                logger.info("%d devices have no right to their swarm any more.", count)
+        self.swarming.take_outdated()  # seen by their info-hashes already
+        try:
+            self.swarming.step()
+        except (SeederError, MarketplaceError) as error:
+            logger.warning("Closed swarms wait: %s", error)
 
     def _add(self, package: str) -> None:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,6 +32,7 @@ __all__ = [
     "RefusedItem",
     "SwarmView",
     "announce_device",
+    "leave_seat",
     "take_seat",
 ]
 
@@ -151,6 +152,17 @@ def take_seat(*, label: str, port: int, now: dt.datetime) -> None:
     )
 
 
+def leave_seat(*, label: str) -> None:
+    """Say that the origin goes."""
+    OriginSeat.objects.filter(label_id=label).delete()
+
+
+def serving(package_ids: Collection[str], *, now: dt.datetime) -> set[str]:
+    """Those of these packages that the origin gives to closed swarms now."""
+    origin = _origin(list(package_ids), now=now)
+    return {package for package in package_ids if origin.serves(package)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Origin:
     """The origin as a peer, and how it stands with each package asked for."""
@@ -183,7 +195,7 @@ def _origin_host() -> str:
     """Where peers dial the origin: as the operator says, else where it listens."""
     if settings.ORIGIN_ADDRESS:
         return str(settings.ORIGIN_ADDRESS)
-    listens = settings.ORIGIN_LISTEN.partition(",")[0].rpartition(":")[0].strip("[]")
+    listens = settings.ORIGIN_TLS_LISTEN.rpartition(":")[0].strip("[]")
     try:
         host = ipaddress.ip_address(listens)
     except ValueError:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
+
+from django.utils import timezone
 
 from marketplace.accounts.types import User
 from marketplace.distribution.matching import deliveries
 from marketplace.distribution.models import DeviceDownload, Torrent
+from marketplace.distribution.peering import serving
 from marketplace.distribution.swarm import SWARMS
 from marketplace.distribution.types import Download, Progress, SwarmSize
 
@@ -22,11 +26,17 @@ def downloads_of(user: User) -> list[Download]:
 
 
 def swarm_sizes(package_ids: Collection[str]) -> dict[str, SwarmSize]:
-    """How many peers share each package now, as this process has heard of it."""
+    """How many peers share each package now, as this process has heard of it.
+
+    The origin announces itself to open swarms alone; in closed ones it is counted here.
+    """
     torrents = Torrent.objects.filter(package_id__in=package_ids)
+    rows = list(torrents.values_list("info_hash", "package_id", "closed"))
+    served = serving([package for _h, package, closed in rows if closed], now=timezone.now())
+    sizes = {package: SWARMS.size(bytes.fromhex(hash_)[:20]) for hash_, package, _c in rows}
     return {
-        package_id: SWARMS.size(bytes.fromhex(info_hash)[:20])
-        for info_hash, package_id in torrents.values_list("info_hash", "package_id")
+        package: replace(size, seeds=size.seeds + (package in served))
+        for package, size in sizes.items()
     }
 
 

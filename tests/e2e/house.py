@@ -53,6 +53,7 @@ class House:
             "GEOBUK_URL": self.url,
             "STRIPE_API_BASE": f"http://127.0.0.1:{self.stripe_port}",
             "GEOBUK_ORIGIN_LISTEN": f"127.0.0.1:{self.origin_port}",
+            "GEOBUK_ORIGIN_TLS_LISTEN": f"127.0.0.1:{free_port()}",
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 

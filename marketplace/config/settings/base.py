@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.core.fee_rates import fee_rates
+from marketplace.rewards.policy import reward_policy
 
 BASE_DIR = Path(__file__).resolve().parents[3]
 DATA_DIR = Path(os.environ.get("GEOBUK_DATA", BASE_DIR / "var")).resolve()
@@ -84,6 +85,7 @@ INSTALLED_APPS = [
     "marketplace.ledger",
     "marketplace.licensing",
     "marketplace.distribution",
+    "marketplace.rewards",
     "marketplace.continuity",
     "marketplace.handovers",
     "marketplace.publishing",
@@ -221,6 +223,8 @@ if LEASE_DURATION.total_seconds() < 3600 or LEASE_GRACE.total_seconds() < 0:
 # GEOBUK_FEE_PERCENT, GEOBUK_FEE_FIXED and their neighbours (core/fee_rates.py).
 try:
     FEES = fee_rates(os.environ)
+    # GEOBUK_POOL_DAYS, GEOBUK_REWARD_DAYS and GEOBUK_REWARD_RESERVE (rewards/policy.py).
+    REWARDS = reward_policy(os.environ)
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
 # How many proxies of ours stand in front: their X-Forwarded-For entries are believed.
@@ -276,12 +280,13 @@ STRIPE_TRANSPORT: Callable[[str], Any] | None = None
 TRACKER_URL = os.environ.get("GEOBUK_TRACKER_URL", f"{SITE_URL}/announce")
 # Where several web processes tell each other of peers: redis://…. Empty: one process alone.
 SWARM_REDIS = os.environ.get("GEOBUK_SWARM_REDIS", "")
-ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "0.0.0.0:6881")
+ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "0.0.0.0:6881")  # for open swarms
+ORIGIN_TLS_LISTEN = os.environ.get("GEOBUK_ORIGIN_TLS_LISTEN", "0.0.0.0:6882")  # for closed ones
 # The IP address at which peers dial the origin, where it is not the one it announces from.
 ORIGIN_ADDRESS = os.environ.get("GEOBUK_ORIGIN_ADDRESS", "")
 
 # Whether a new package's swarm is closed: only devices with a certificate of it get in.
-CLOSED_SWARMS = os.environ.get("GEOBUK_SWARMS", "open") != "open"
+CLOSED_SWARMS = os.environ.get("GEOBUK_SWARMS", "closed") != "open"
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

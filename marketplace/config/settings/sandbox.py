@@ -18,6 +18,7 @@ STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", f"http://127.0.0.1:{_PORT + 
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "sk_test_sandbox")
 STRIPE_WEBHOOK_SECRET = "whsec_" + read_or_create_secret(KEY_DIR / "stripe-webhook.key")
 ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", f"127.0.0.1:{_PORT + 2}")
+ORIGIN_TLS_LISTEN = os.environ.get("GEOBUK_ORIGIN_TLS_LISTEN", f"127.0.0.1:{_PORT + 3}")
 # Beside the data, so that two sandboxes of one clone do not write one folder.
 STATIC_ROOT = DATA_DIR / "static"
 # The checkout form is posted to us and redirected to the emulator's page, another port.

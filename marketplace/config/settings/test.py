@@ -15,7 +15,6 @@ os.environ["GEOBUK_DATA"] = str(_DATA)
 from marketplace.config.settings.base import *  # noqa: E402
 
 SANDBOX = True
-CLOSED_SWARMS = True
 SECRET_KEY = "tests-only"
 INSTALLED_APPS = [*INSTALLED_APPS, "marketplace.sandbox"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

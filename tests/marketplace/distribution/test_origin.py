@@ -202,7 +202,8 @@ def test_rows_are_written_only_when_something_changed(
     origin.step()
     written = OriginState.objects.get().updated_at
 
-    with django_assert_num_queries(2):
+    # What is on sale, what was bought, and whether a swarm was opened or closed.
+    with django_assert_num_queries(3):
         origin.step()
 
     assert OriginState.objects.get().updated_at == written

@@ -32,11 +32,12 @@ class Command(BaseCommand):
             signal.signal(number, on_signal)
         # TCP alone: on a server and on loopback uTP is many times slower.
         limits = SessionSettings(tcp_only=True, connections=2000, user_agent="geobuk-origin")
+        listen = f"{settings.ORIGIN_LISTEN},{settings.ORIGIN_TLS_LISTEN}s"
         try:
-            session = Session(settings.ORIGIN_LISTEN, settings.ORIGIN_DIR, settings=limits)
+            session = Session(listen, settings.ORIGIN_DIR, settings=limits)
         except SessionError as error:
             raise CommandError(f"The origin cannot start: {error}") from error
         with session:
-            logger.info("The origin listens on %s.", settings.ORIGIN_LISTEN)
+            logger.info("The origin listens on %s.", listen)
             Origin(session).run(stop.wait)
         logger.info("The origin has stopped.")

@@ -62,6 +62,7 @@ class Command(BaseCommand):
             (web, "the shop"),
             (_port(settings.STRIPE_API_BASE), "the Stripe emulator"),
             (_port("//" + settings.ORIGIN_LISTEN), "the origin seeder"),
+            (_port("//" + settings.ORIGIN_TLS_LISTEN), "the origin seeder"),
         ]:
             check_port_is_free(port, what=what, mend=mend)
 
