@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 
 from allauth.account.models import EmailAddress
 from babel import Locale
@@ -17,6 +18,7 @@ from marketplace.accounts.errors import DeviceNotFoundError, SellerNotFoundError
 from marketplace.accounts.models import Device, DeviceGrant, Seller, User
 
 __all__ = [
+    "active_among",
     "active_devices",
     "addresses_of",
     "country_name",
@@ -47,6 +49,12 @@ def country_name(code: str) -> str:
 def user_by_id(user_id: uuid.UUID) -> User:
     """Any user, for the shop's own work: no person's request may come here."""
     return User.objects.get(pk=user_id)
+
+
+def active_among(user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these users whose account is still there."""
+    rows = User.objects.filter(pk__in=user_ids, is_active=True)
+    return set(rows.values_list("pk", flat=True))
 
 
 def operators() -> QuerySet[User]:

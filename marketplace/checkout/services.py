@@ -11,7 +11,7 @@ from marketplace.checkout.dispute_access import (
     orders_in_dispute,
 )
 from marketplace.checkout.disputing import follow_disputes, sweep_disputes
-from marketplace.checkout.distributing import account_changed, distribute
+from marketplace.checkout.distributing import account_changed, distribute, resume_transfers
 from marketplace.checkout.paying_out import (
     earned,
     mark_batch_paid,
@@ -44,6 +44,7 @@ __all__ = [
     "quote",
     "reconcile",
     "refund_order",
+    "resume_transfers",
     "return_payout",
     "run_payouts",
     "settle_bill",

@@ -26,6 +26,7 @@ from marketplace.orders.types import Order
 from marketplace.payments import queries as payment_queries
 from marketplace.payments import services as payments
 from marketplace.payments.types import Payment
+from marketplace.rewards import services as rewards
 
 __all__ = ["handle_event", "reconcile"]
 
@@ -84,6 +85,7 @@ def reconcile(*, now: dt.datetime, since: dt.datetime | None = None) -> Reconcil
         act = partial(settle_subscription, subscription_id=subscription_id, now=now)
         failures += not _done(act)
     failures += sweep_disputes(now=now)
+    failures += rewards.settle(now=now).failures
     failures += not _done(partial(book_own_payouts, since=now - OWN_PAYOUTS))
     failures += resume_transfers(since=now - ABANDONED) + resume_payouts(now=now)
     return Reconciled(bills=len(waiting), events=len(events), failures=failures)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-__all__ = ["FeeRates", "fee_rates"]
+__all__ = ["FeeRates", "amounts_of", "fee_rates"]
 
 # Beside the percentage, per payment: what Stripe publishes for accounts in the United States and
 # in the euro zone, and about the same in dinars. Stripe takes none for won and yen. The platform
@@ -47,11 +47,11 @@ def fee_rates(environment: Mapping[str, str]) -> FeeRates:
         raise ValueError(
             "set GEOBUK_POOL_PERCENT from GEOBUK_POOL_LEAST_PERCENT to GEOBUK_POOL_MOST_PERCENT"
         )
-    stripe_fixed = _amounts(environment, "GEOBUK_STRIPE_FEE_FIXED", _STRIPE_FIXED)
+    stripe_fixed = amounts_of(environment, "GEOBUK_STRIPE_FEE_FIXED", _STRIPE_FIXED)
     return FeeRates(
         percent=_basis_points(environment, "GEOBUK_FEE_PERCENT", "10"),
         fixed=(
-            _amounts(environment, "GEOBUK_FEE_FIXED", "")
+            amounts_of(environment, "GEOBUK_FEE_FIXED", "")
             if "GEOBUK_FEE_FIXED" in environment
             else stripe_fixed
         ),
@@ -72,7 +72,11 @@ def _basis_points(environment: Mapping[str, str], name: str, default: str) -> in
     return points
 
 
-def _amounts(environment: Mapping[str, str], name: str, default: str) -> dict[str, int]:
+def amounts_of(environment: Mapping[str, str], name: str, default: str) -> dict[str, int]:
+    """Amounts in minor units by currency, as the variable `name` says them: "USD=0.30 KRW=400".
+
+    Raises ValueError with a sentence that names the variable.
+    """
     amounts = {}
     for part in environment.get(name, default).replace(",", " ").split():
         currency, _equals, text = part.partition("=")

@@ -37,6 +37,7 @@ __all__ = [
     "owed_by_order",
     "owner_days",
     "owner_statement",
+    "rewarded",
     "rewards_given",
     "sellers_with_balance",
     "sold_since",
@@ -220,6 +221,16 @@ def rewards_given(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
         .annotate(total=Sum("amount_minor"))
     )
     return dict(rows)
+
+
+def rewarded(currency: str) -> Money:
+    """All that was ever given as credit for delivering."""
+    found = Posting.objects.filter(
+        account__kind=str(AccountKind.CREDIT),
+        account__currency=currency,
+        entry__kind=str(EntryKind.REWARD),
+    )
+    return Money(-_sum(found), currency)
 
 
 def counterparts(entry_ids: Collection[int], kind: AccountKind) -> dict[int, uuid.UUID]:

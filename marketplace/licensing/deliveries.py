@@ -11,7 +11,7 @@ from django.db.models import Q
 from marketplace.licensing.models import Entitlement, Licence
 from marketplace.licensing.versions import opening
 
-__all__ = ["Delivery", "deliveries_of", "paid_purchases"]
+__all__ = ["Delivery", "deliveries_of", "paid_purchases", "receiver_of"]
 
 _Kind = Entitlement.Kind
 _MONEY_BACK = (Entitlement.State.REVOKED, Entitlement.State.CHARGED_BACK)
@@ -56,3 +56,15 @@ def paid_purchases(user_id: uuid.UUID, package_id: str) -> int:
     bought = Q(order_id__isnull=False) & ~Q(kind=_Kind.PRESENT)
     rows = Entitlement.objects.filter(opening(package_id), present | bought, user_id=user_id)
     return rows.exclude(state__in=_MONEY_BACK).distinct().count()
+
+
+def receiver_of(order_id: uuid.UUID) -> uuid.UUID | None:
+    """The user whom the order was delivered to: its buyer, or whoever claimed the present.
+
+    None where nobody has it yet, and where its money went back.
+    """
+    own = Entitlement.objects.filter(order_id=order_id).exclude(state__in=_MONEY_BACK).first()
+    if own is None or own.kind != _Kind.PRESENT:
+        return own.user_id if own else None
+    claimed = own.children.exclude(state__in=_MONEY_BACK).order_by("created_at", "pk").first()
+    return claimed.user_id if claimed else None

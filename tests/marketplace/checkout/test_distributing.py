@@ -58,7 +58,7 @@ def refund(order: Order, minor: int | None = None) -> Order:
 
 
 def share(order: Order) -> int:
-    return order.price_minor - order.fee_minor
+    return order.price_minor - order.fee_minor - order.pool_minor
 
 
 def test_one_seller_is_paid_directly_and_the_fee_stays(stripe: Emulator) -> None:
@@ -70,7 +70,7 @@ def test_one_seller_is_paid_directly_and_the_fee_stays(stripe: Emulator) -> None
     payment = Payment.objects.get()
     assert (payment.destination, payment.application_fee_minor) == (
         account.account_id,
-        order.fee_minor,
+        order.fee_minor + order.pool_minor,
     )
     transfer = Transfer.objects.get()
     assert (transfer.is_destination, transfer.state) == (True, "succeeded")

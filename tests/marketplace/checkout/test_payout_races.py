@@ -39,7 +39,7 @@ def test_runs_at_once_pay_a_seller_once(stripe: Emulator) -> None:
     at_once(run)
 
     payout = Payout.objects.get()
-    assert payout.amount_minor == order.price_minor - order.fee_minor
+    assert payout.amount_minor == order.price_minor - order.fee_minor - order.pool_minor
     assert at_stripe(stripe, account) == 0
     assert owed(seller) == (0, 0)
     assert list(ledger.faults()) == []
@@ -77,7 +77,7 @@ def test_a_payout_during_a_refund_leaves_books_that_add_up(stripe: Emulator) -> 
     seller, ada = make_seller(), make_person()
     account = connected(stripe, seller)
     order = bought(stripe, ada, sell(seller))
-    share = order.price_minor - order.fee_minor
+    share = order.price_minor - order.fee_minor - order.pool_minor
 
     def refund() -> Any:
         return services.refund_order(order_id=order.pk, by=seller, reason="", now=timezone.now())

@@ -46,7 +46,7 @@ def in_a_year() -> dt.datetime:
 
 
 def share(order: Order) -> int:
-    return order.price_minor - order.fee_minor
+    return order.price_minor - order.fee_minor - order.pool_minor
 
 
 def bank_seller(name: str = "달빛 스튜디오") -> User:

@@ -132,6 +132,7 @@ def test_a_renewal_is_an_order_of_its_own_and_lets_it_go_on(stripe: Emulator) ->
     assert (second.state, second.price_minor, second.spent) == ("paid", 9_900, True)
     assert second.bill_id != first.bill_id
     assert second.fee_minor == first.fee_minor
+    assert second.pool_minor == first.pool_minor == 297
     assert given.expires_at == begun.period_end
     assert given.order_id == second.pk
     assert Payment.objects.filter(state="succeeded").count() == 2
@@ -140,7 +141,7 @@ def test_a_renewal_is_an_order_of_its_own_and_lets_it_go_on(stripe: Emulator) ->
     entries = Entry.objects.filter(source__in=[f"charge:{o.bill_id}" for o in (first, second)])
     for entry in entries:
         shares = entry.postings.filter(account__owner_id=subscriber.listing.seller_id)
-        assert [share.amount_minor for share in shares] == [second.fee_minor - 9_900]
+        assert [share.amount_minor for share in shares] == [second.fee_minor + 297 - 9_900]
     assert entries.count() == 2
 
 

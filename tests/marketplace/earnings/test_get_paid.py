@@ -163,7 +163,7 @@ def test_the_page_says_what_waits_and_what_was_paid(stripe: Emulator) -> None:
     seller = make_seller()
     connected(stripe, seller, bank=CLOSED_BANK)
     order = bought(stripe, make_person(), sell(seller))
-    share = f"₩{order.price_minor - order.fee_minor:,}"
+    share = f"₩{order.price_minor - order.fee_minor - order.pool_minor:,}"
     client = browser_of(seller)
     assert "14 days after it was made" in text_of(client)
     assert text_of(client).count(share) == 2  # it waits, and it is the balance

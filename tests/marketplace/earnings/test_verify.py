@@ -215,8 +215,9 @@ def test_balances_are_shown_by_kind(stripe: Emulator) -> None:
     rows = {line.split()[0]: line.split()[1] for line in out.getvalue().splitlines()}
     assert rows == {
         "platform_fees": "₩990",
+        "pool": "₩297",
         "processing_fees": "₩587",
-        "seller": "₩8,910",
+        "seller": "₩8,613",
         "stripe": "₩9,313",
         "stripe_clearing": "₩0",
     }
