@@ -24,7 +24,7 @@ test: setup lint
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: setup
-	@scripts/system-packages.sh nginx opentracker
+	@scripts/system-packages.sh nginx opentracker wrk apache2-utils
 	@FULL="$(FULL)" $(BIN)/python -m benchmarks $(ARGS)
 
 lint: setup
