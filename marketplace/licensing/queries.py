@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.types import User
 from marketplace.catalog.types import ListingVersion
 from marketplace.core.errors import MarketplaceError
-from marketplace.licensing.deliveries import deliveries_of, paid_purchases
+from marketplace.licensing.deliveries import deliveries_of, paid_purchases, receiver_of
 from marketplace.licensing.errors import (
     EntitlementNotFoundError,
     EntitlementOverError,
@@ -43,6 +43,7 @@ __all__ = [
     "owns_for_good",
     "packages_of",
     "paid_purchases",
+    "receiver_of",
     "refusal",
 ]
 
