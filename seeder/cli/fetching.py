@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,8 @@ from urllib.parse import urlsplit
 from seeder.cli.progress import Progress, make_progress
 from seeder.cli.seat import Seat
 from seeder.client import ShopClient
-from seeder.config import exclusive, is_held, is_loopback, read_json, utc_now
+from seeder.config import exclusive, is_held, is_loopback, read_json, utc_now, write_json
+from seeder.daemon import RunState
 from seeder.downloads import Downloads
 from seeder.errors import AlreadyRunningError, NotCompleteError, ShopUnreachableError
 from seeder.governor import Governor, Most
@@ -157,6 +159,7 @@ def fetch(
                 downloads.step()
                 states = downloads.states()
                 progress.update(states, {"shop": seat.shop.site})
+                _write_state(seat, downloads, states)
                 # The library page shows it; a shop that is away stops no download.
                 with suppress(ShopUnreachableError):
                     reporter.report()
@@ -164,6 +167,21 @@ def fetch(
                     return states
                 require_hope(states)
                 time.sleep(STEP)
+
+
+def _write_state(seat: Seat, downloads: Downloads, states: tuple[ItemState, ...]) -> None:
+    """Let `geobuk status` and the player page tell what this command sends and fetches."""
+    state = RunState(
+        pid=os.getpid(),
+        shop=seat.shop.site,
+        updated_at=utc_now().isoformat(),
+        online=True,
+        listening=False,
+        note="",
+        items=states,
+        bandwidth=downloads.bandwidth(),
+    )
+    write_json(seat.home.state_file, state.to_json(), durable=False)
 
 
 def require_hope(states: tuple[ItemState, ...]) -> None:

@@ -253,3 +253,18 @@ def test_sync_fetches_with_sharing_off_and_refuses_with_downloads_off(
     assert seat.here(album.id)
     months = json.loads((seat.home.root / "usage.json").read_text())["months"]
     assert months[month()]["down"] > len(film.sealed[0])
+
+
+def test_what_sync_sends_can_be_seen_meanwhile(
+    geobuk: Geobuk, seat: Seat, film: FakePackage, album: FakePackage, origin: Origin
+) -> None:
+    origin.seed(film)  # and the album from nobody, so that it goes on
+
+    with program("sync", "--json"):
+        wait_for(lambda: "seeding" in item_states(seat))
+        status = last_json(geobuk("status", "--json"))
+
+    assert status["running"] is True
+    assert status["bandwidth"]["sharing"] is True
+    assert status["bandwidth"]["fetched"] > len(film.sealed[0])
+    assert {item["package"] for item in status["items"]} == {film.id, album.id}
