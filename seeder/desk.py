@@ -30,12 +30,15 @@ class Desk:
         self.listen_failures: list[alerts.ListenFailed] = []
         self.line = Line()
         self.closing = False
-        self.save_failures = 0
         self.resume = resume
 
     def settled(self) -> bool:
         """Whether no saving is under way."""
         return all(torrent.settled for torrent in self.torrents.values())
+
+    def unsure(self) -> set[str]:
+        """Give the torrents of which the last news is not saved."""
+        return {h for h, one in self.torrents.items() if not one.settled or one.save_failed}
 
     def handle_all(self, events: Sequence[alerts.Event]) -> None:
         """Take what the pump copied of one pop, and wake who waits."""
@@ -50,7 +53,11 @@ class Desk:
             self.changed.notify_all()
 
     def save_what_changed(self) -> None:
-        """Ask for the resume data of every torrent that has something new."""
+        """Ask for the resume data of every torrent that has something new; make the last last."""
+        try:
+            self.resume.sync()
+        except OSError as error:
+            _log.warning("Resume data cannot be made to last: %s", error)
         with self.changed:
             for torrent in self.torrents.values():
                 if not self.closing and torrent.status is not None and torrent.status.unsaved:
@@ -94,7 +101,7 @@ class Desk:
             case alerts.ResumeReady(payload=payload):
                 torrent.save_ended(flush, saved=self._write_resume(torrent, payload))
             case alerts.ResumeFailed(unchanged=unchanged):
-                self.save_failures += not unchanged
+                torrent.save_failed = not unchanged
                 torrent.save_ended(flush, saved=False)
             case _:
                 self._note(event, torrent)
@@ -121,7 +128,7 @@ class Desk:
         try:
             self.resume.forget(torrent.info.info_hash)  # takes no room, unlike a new one
         except OSError:
-            self.save_failures += 1
+            torrent.save_failed = True
 
     def _write_resume(self, torrent: TrackedTorrent, payload: bytes) -> bool:
         times = file_times(torrent.paths) if torrent.pieces_known else None
@@ -130,6 +137,7 @@ class Desk:
         except OSError as error:
             # Without it the next session hashes the files: slower, not wrong.
             _log.warning("%s: resume data cannot be saved: %s", torrent.info.name, error)
-            self.save_failures += 1
+            torrent.save_failed = True
             return False
+        torrent.save_failed = False
         return True

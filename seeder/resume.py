@@ -3,8 +3,13 @@
 libtorrent believes resume data blindly: a truncated file would still count as
 finished. So each one is kept in an envelope with the sizes and times of the
 files it speaks of, and a marker in the folder says whether the last session
-ended in order. The pieces it names are trusted only where all of that fits;
+ended in order: for all torrents but those that the marker names, a JSON list of
+info-hashes. The pieces it names are trusted only where all of that fits;
 otherwise the files are hashed again, which finds everything that is there.
+
+A write is a rename, and made to last later, with many others at once: the marker comes
+after that. So a power cut can tear what was written last, which the digest tells, and
+there is a former copy.
 
 Layout of `<info-hash>.resume`:
     geobuk-resume-1 LF
@@ -17,11 +22,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seeder.files import previous_path, sync_folder, write_atomically
+from seeder.files import previous_path, sync_files, sync_folder, write_atomically
 
 __all__ = ["FileTime", "ResumeData", "ResumeFolder", "file_times"]
 
@@ -61,7 +66,8 @@ class ResumeFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         marker = folder / _CLEAN
-        self.ended_in_order = marker.exists()
+        self._unsure = _read_marker(marker)
+        self._unsynced: set[Path] = set()
         self._saved: set[str] = set()  # in this session: nothing was cut since
         marker.unlink(missing_ok=True)
         sync_folder(folder)
@@ -75,7 +81,7 @@ class ResumeFolder:
                 payload, times = opened
                 # A former copy knows less than the files, so it is never the whole truth.
                 current = candidate == path and times == file_times(paths)
-                whole = self.ended_in_order or info_hash in self._saved
+                whole = self._ended_in_order(info_hash) or info_hash in self._saved
                 return ResumeData(payload, trusted=whole and current)
         return None
 
@@ -86,7 +92,9 @@ class ResumeFolder:
             "files": None if times is None else [time and list(time) for time in times],
         }
         envelope = b"\n".join((_MAGIC, json.dumps(header).encode(), payload))
-        write_atomically(self._path(info_hash), envelope, keep_previous=True)
+        path = self._path(info_hash)
+        write_atomically(path, envelope, keep_previous=True, durable=False)
+        self._unsynced.add(path)
         self._saved.add(info_hash)
 
     def forget(self, info_hash: str) -> None:
@@ -96,12 +104,30 @@ class ResumeFolder:
         path.unlink(missing_ok=True)
         previous_path(path).unlink(missing_ok=True)
 
-    def mark_clean(self) -> None:
-        """Say that everything was saved: the next session may trust it."""
-        write_atomically(self._folder / _CLEAN, b"")
+    def sync(self) -> None:
+        """Make what was saved last. Raises OSError."""
+        paths, self._unsynced = self._unsynced, set()
+        sync_files(self._folder, paths)
+
+    def mark_clean(self, *, unsure: Iterable[str] = ()) -> None:
+        """Say that everything was saved but what is `unsure`: the next session may trust it."""
+        self.sync()
+        write_atomically(self._folder / _CLEAN, json.dumps(sorted(unsure)).encode())
+
+    def _ended_in_order(self, info_hash: str) -> bool:
+        return self._unsure is not None and info_hash not in self._unsure
 
     def _path(self, info_hash: str) -> Path:
         return self._folder / f"{info_hash}.resume"
+
+
+def _read_marker(path: Path) -> frozenset[str] | None:
+    """Give what the last session was unsure of; None where it did not end in order."""
+    try:
+        unsure = json.loads(path.read_bytes() or b"[]")  # empty, as it was once written
+    except (OSError, ValueError):
+        return None
+    return frozenset(map(str, unsure)) if isinstance(unsure, list) else None
 
 
 def _open_envelope(path: Path) -> tuple[bytes, tuple[FileTime, ...] | None] | None:

@@ -303,9 +303,9 @@ class Session(SessionView):
                 self._lt.pause()
                 for torrent in self._torrents.values():
                     torrent.ask_to_save(torrent.handle.flush_cache)
-                everything_saved = self._changed.wait_for(self._desk.settled, _SAVE_SECONDS)
-                if everything_saved and not self._desk.save_failures:
-                    self._desk.resume.mark_clean()
+                self._changed.wait_for(self._desk.settled, _SAVE_SECONDS)
+                with contextlib.suppress(OSError):  # the next session hashes the files
+                    self._desk.resume.mark_clean(unsure=self._desk.unsure())
             self._changed.notify_all()
         self._pump.stop()
         self._torrents.clear()

@@ -92,6 +92,7 @@ class TrackedTorrent:
         self.pieces_known = False
         self._doubted = False  # a file could not be read or written since
         self.saved = False
+        self.save_failed = False  # the last time
         self.saving = Saving.IDLE
         self._again = False
         # libtorrent calls a torrent finished up to 22 ms before another reader can see

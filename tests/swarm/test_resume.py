@@ -44,6 +44,56 @@ def test_after_an_unclean_stop_nothing_is_trusted(tmp_path: Path, content: list[
     assert found == ResumeData(b"payload", trusted=False)
 
 
+def test_what_the_last_session_was_unsure_of_is_not_trusted(
+    tmp_path: Path, content: list[Path]
+) -> None:
+    other = "cd" * 32
+    resume = ResumeFolder(tmp_path / "state")
+    for info_hash in (HASH, other):
+        resume.save(info_hash, b"payload", file_times(content))
+    resume.mark_clean(unsure=[other])
+
+    again = ResumeFolder(tmp_path / "state")
+
+    assert again.load(HASH, content) == ResumeData(b"payload", trusted=True)
+    assert again.load(other, content) == ResumeData(b"payload", trusted=False)
+
+
+@pytest.mark.parametrize(
+    ("marker", "trusted"), [(b"", True), (b"[]", True), (b"[", False), (b"3", False)]
+)
+def test_a_marker_that_is_torn_is_none(
+    tmp_path: Path, content: list[Path], marker: bytes, trusted: bool
+) -> None:
+    end_in_order(tmp_path / "state", content, b"payload")
+    (tmp_path / "state" / "ended-in-order").write_bytes(marker)
+
+    assert ResumeFolder(tmp_path / "state").load(HASH, content) == ResumeData(
+        b"payload", trusted=trusted
+    )
+
+
+def test_saved_files_are_made_to_last_before_the_marker(
+    tmp_path: Path, content: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resume = ResumeFolder(tmp_path / "state")
+    hashes = [f"{number:064x}" for number in range(40)]
+    for info_hash in hashes:
+        resume.save(info_hash, b"payload", file_times(content))
+    synced: list[str] = []
+    real = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    resume.mark_clean()
+
+    assert set(synced[:40]) == {f"{info_hash}.resume" for info_hash in hashes}
+    assert synced[40:] == ["state", "ended-in-order.new", "state"]
+
+
 def test_a_file_of_another_size_time_or_presence_is_not_trusted(
     tmp_path: Path, content: list[Path]
 ) -> None:
