@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seeder.session import Session, SessionSettings, TorrentState
-from seeder.torrents import with_announce
+from seeder.torrents import open_metainfo, with_announce
 from tests.swarm.conftest import OpenSession
 from tests.swarm.content import Content, make_content, same_files
 from tests.swarm.tracker import Tracker
@@ -173,3 +175,42 @@ def test_loopback_needs_no_lan_and_keeps_its_limit(
     wait_until(lambda: time.monotonic() - began > 2)
 
     assert done(buyer) < 5 * MEGA
+
+
+def extensions_of(session: Session, content: Content) -> bytes:
+    """The message in which a session names its extensions (BEP 10)."""
+
+    def take(stream: socket.socket, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            data += stream.recv(count - len(data)) or pytest.fail("the session hung up")
+        return data
+
+    reserved = bytes([0, 0, 0, 0, 0, 0x10, 0, 0x10])  # extensions, v2
+    with socket.create_connection(("127.0.0.1", session.port), timeout=10) as stream:
+        handshake = b"\x13BitTorrent protocol" + reserved + bytes.fromhex(content.info_hash)[:20]
+        stream.sendall(handshake + b"-XX0000-" + b"x" * 12)
+        take(stream, 68)
+        ours = b"\x14\x00d1:md6:ut_pexi1eee"
+        stream.sendall(len(ours).to_bytes(4) + ours)
+        while True:
+            message = take(stream, int.from_bytes(take(stream, 4)))
+            if message[:2] == b"\x14\x00":
+                return message[2:]
+
+
+def test_a_private_torrent_has_no_peer_exchange_and_so_no_hole_punching(
+    content: Content, open_session: OpenSession
+) -> None:
+    """libtorrent asks for an introduction only by whom peer exchange named the other (BEP 55)."""
+    private, opened = open_session("s0"), open_session("s1")
+    private.add(content.metainfo, content.save_path, seed_mode=True)
+    public = open_metainfo(content.metainfo)
+    info = opened.add(public, content.save_path, seed_mode=True, private=False)
+
+    closed_book = extensions_of(private, content)
+    open_book = extensions_of(opened, replace(content, info_hash=info.info_hash))
+
+    assert b"ut_pex" not in closed_book
+    assert b"ut_pex" in open_book
+    assert b"ut_holepunch" in open_book
