@@ -26,6 +26,7 @@ from seeder.errors import (
     ShopError,
     ShopRefusedError,
     ShopUnreachableError,
+    SwarmTimeoutError,
 )
 from seeder.session import Session, TorrentSnapshot
 from seeder.swarm_calls import Attendance, Label, Met, Shop, SwarmView, announce, ask_label
@@ -37,6 +38,7 @@ AWAY_PAUSE = timedelta(seconds=15)  # after the shop could not be asked
 NO_LABEL_PAUSE = timedelta(minutes=10)  # after it gave no label
 NEW_LABEL_EARLY = timedelta(days=1)  # before the old one ends
 DIAL_PAUSE = timedelta(seconds=10)  # for who needs bytes and has nobody to get them from
+CHECK_SECONDS = 0.3  # what an empty folder, or one that was left in order, takes to check
 WATCH_PAUSE = timedelta(seconds=10)  # between two looks at who is connected
 
 
@@ -80,6 +82,7 @@ class Swarming:
         self._ask_at = self._label_at = self._watch_at = clock()
         self._refusals: dict[str, str] = {}
         self._outdated: set[str] = set()
+        self._seen: set[str] = set()  # info-hashes
         self.sharing = True
 
     def __enter__(self) -> Self:
@@ -95,7 +98,7 @@ class Swarming:
 
     def step(self) -> None:
         """Do what is to be done now. Raises ShopError, after which it waits by itself."""
-        torrents = [torrent for torrent in self._session.snapshot() if torrent.closed]
+        torrents = self._torrents()
         self._look_at(torrents)
         try:
             if torrents or self._leaving:
@@ -103,6 +106,24 @@ class Swarming:
         finally:
             # Also while the shop is away.
             self._see_to_peers(torrents)
+
+    def _torrents(self) -> list[TorrentSnapshot]:
+        """Those of closed swarms; what is new is looked at in a moment, not at the next step."""
+        found = [torrent for torrent in self._session.snapshot() if torrent.closed]
+        new = {torrent.info_hash for torrent in found} - self._seen
+        self._seen = {torrent.info_hash for torrent in found}
+        if new:
+            with suppress(SwarmTimeoutError):
+                self._session.wait_for(
+                    lambda all_: all(
+                        torrent.state is not TorrentState.CHECKING
+                        for torrent in all_
+                        if torrent.info_hash in new
+                    ),
+                    timeout=CHECK_SECONDS,
+                )
+            found = [torrent for torrent in self._session.snapshot() if torrent.closed]
+        return found
 
     def note(self, package: str) -> str:
         """Why a package is not shared, in the shop's words; "" where it is."""
