@@ -26,6 +26,8 @@ NAMES = [
     "sealing",
     "upload",
     "download",
+    "announces",
+    "crowd",
     "player",
     "checkouts",
     "schedules",
