@@ -41,16 +41,17 @@ class ItemState:
         state = torrent.state.value
         if torrent.state is TorrentState.SEEDING and not whole:
             state = "checking"  # for a moment, until the last pieces are on the disk
-        kept = torrent.state is TorrentState.PAUSED and whole
+        still = torrent.state is TorrentState.PAUSED
         return cls(
             package=item.package,
             title=item.title,
             state=state,
             # What is kept from being shared is all here, even where it was not looked through.
-            done=torrent.total if kept else torrent.done,
+            done=torrent.total if still and whole else torrent.done,
             total=torrent.total,
-            down_rate=torrent.down_rate,
-            up_rate=torrent.up_rate,
+            # libtorrent lets a rate fade out for seconds after the last byte.
+            down_rate=0 if still else torrent.down_rate,
+            up_rate=0 if still else torrent.up_rate,
             uploaded=torrent.uploaded,
             peers=torrent.peers,
             note=torrent.error or note,
