@@ -147,6 +147,11 @@ class Session(SessionView):
             self._hand_over(torrent, paused=paused)
         return info
 
+    def metainfo(self, info_hash: str) -> bytes:
+        """Give a torrent as it was added."""
+        with self._changed:
+            return self._torrent(info_hash).metainfo
+
     def remove(self, info_hash: str, *, delete_files: bool = False, remember: bool = False) -> None:
         """Take a torrent out, and with `delete_files` its files; returns when they are released.
 

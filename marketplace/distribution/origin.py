@@ -31,6 +31,7 @@ from marketplace.core.errors import MarketplaceError
 from marketplace.distribution.closed import put_out_members
 from marketplace.distribution.models import OriginState, Torrent
 from marketplace.distribution.origin_claims import OriginClaims
+from marketplace.distribution.origin_scrub import OriginScrub
 from marketplace.distribution.origin_shop import OriginShop
 from marketplace.distribution.services import torrent_for_origin
 from marketplace.licensing import queries as licensing
@@ -93,6 +94,7 @@ class Origin:
         self.swarming = swarming or _take_part(session)
         self._clock = clock
         self._claims = OriginClaims(session)
+        self._scrub = OriginScrub(session)
         self._put_out_at = 0.0
         self._running: dict[str, str] = {}  # package to info-hash
         self._retry_at: dict[str, float] = {}
@@ -101,7 +103,7 @@ class Origin:
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Step until `wait(seconds)` says True, which means stop."""
-        with self._claims:
+        with self._claims, self._scrub:
             self._step_until(wait)
         try:
             self._claims.write(now=timezone.now(), at_once=True)
@@ -137,6 +139,8 @@ class Origin:
             self._drop(package)
             logger.info("Package %s: nobody needs it any more.", package[:12])
         self._follow_switches()
+        for package in self._scrub.rotten() & self._running.keys():
+            self._distrust(package)
         self._retry_at = {p: at for p, at in self._retry_at.items() if p in wanted}
         for package in sorted(wanted - self._running.keys()):
             if self._clock() >= self._retry_at.get(package, 0.0):
@@ -213,6 +217,12 @@ class Origin:
             if torrent.peers == 0 and packaging.is_whole(package):
                 self._session.recheck(torrent.info_hash)
 
+    def _distrust(self, package: str) -> None:
+        """Begin again without the word of the sealing: hash all, and fetch what is bad."""
+        logger.error("Package %s: a piece on the disk is not what was sealed.", package[:12])
+        packaging.set_mending(package, mending=True)
+        self._drop(package)
+
     def _drop(self, package: str) -> None:
         self._mending.pop(package, None)
         try:
@@ -261,6 +271,11 @@ class Origin:
             logger.error("Package %s has stopped: %s", torrent.name[:12], torrent.error)
             self._drop(torrent.name)
             self._retry_at[torrent.name] = self._clock() + RETRY_SECONDS
+        elif (
+            torrent.state is TorrentState.DOWNLOADING
+            and torrent.name in self._running.keys() - self._mending.keys()
+        ):
+            self._distrust(torrent.name)  # a buyer asked for a piece that has rotted
         return _Report(
             state=torrent.state.value,
             peers=torrent.peers,

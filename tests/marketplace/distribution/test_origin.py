@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from marketplace.distribution import origin as origin_module
 from marketplace.distribution import services
 from marketplace.distribution.models import OriginState
 from marketplace.distribution.origin import Origin
+from marketplace.distribution.origin_scrub import OriginScrub
 from marketplace.distribution.queries import swarm_sizes
 from marketplace.distribution.tracker import tracker
 from marketplace.licensing import services as licensing
@@ -172,6 +174,49 @@ def test_lost_files_come_back_from_a_buyer(
 
     assert (store / "00000").read_bytes() == sealed
     assert not packaging.is_mending(package)
+    assert OriginState.objects.get().state == "seeding"
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["by the scrub", "by a buyer"])
+def test_a_piece_that_rotted_is_found_and_comes_back_from_a_buyer(
+    open_session: Open, tracker_url: str, tmp_path: Path, asked: bool
+) -> None:
+    listing, ada = sell(), make_person()
+    package = _package(listing)
+    buy(ada, listing)
+    file = tmp_path / "store" / package / "00000"
+    shutil.copytree(file.parent, tmp_path / "bought" / package)
+    sealed, times = file.read_bytes(), file.stat()
+    buyer, session, other = open_session("buyer"), open_session("origin"), open_session("other")
+    torrent = services.torrent_for_device(
+        user=ada, device=FakeSeeder().log_in(ada), package_id=package
+    )
+    origin = Origin(session)
+    origin.step()
+    session.wait_for(lambda torrents: torrents[0].state is TorrentState.SEEDING, timeout=10)
+    file.write_bytes(sealed[:20] + b"rot" + sealed[23:])
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    if asked:
+        origin._scrub = OriginScrub(other)  # one that has nothing to look at
+        info = other.add(torrent, tmp_path / "other")
+        other.connect_peer(info.info_hash, ("127.0.0.1", session.port))
+    else:
+        buyer.add(torrent, tmp_path / "bought", seed_mode=True)
+    until = time.monotonic() + 40
+    distrusted = False
+
+    def wait(seconds: float) -> bool:
+        nonlocal distrusted
+        if packaging.is_mending(package) and not distrusted:
+            distrusted = True
+            buyer.add(torrent, tmp_path / "bought", seed_mode=True)
+        healed = distrusted and not packaging.is_mending(package)
+        return healed or time.monotonic() > until or threading.Event().wait(min(seconds, 0.1))
+
+    origin.run(wait)
+
+    assert distrusted
+    assert file.read_bytes() == sealed
     assert OriginState.objects.get().state == "seeding"
 
 
