@@ -102,6 +102,7 @@ class Line:
     def __init__(self) -> None:
         self.traffic = Traffic(0, 0, 0, 0, incoming=False)
         self.reports = 0  # of the traffic, so far
+        self._asked = True
         self._mapped: dict[str, set[int]] = {}
         self._refused: dict[str, str] = {}
         self._seen_as: dict[str, None] = {}
@@ -111,20 +112,22 @@ class Line:
             case Traffic():
                 self.traffic = event
                 self.reports += 1
-            case PortMapped(via=via, port=port):
+            case PortMapped(via=via, port=port) if self._asked:
                 self._mapped.setdefault(via, set()).add(port)
                 self._refused.pop(via, None)
-            case PortRefused(via=via, message=message):
-                # One port may be refused while another is open.
-                if via not in self._mapped:
-                    self._refused[via] = message
+            # One port may be refused while another is open.
+            case PortRefused(via=via, message=message) if self._asked and via not in self._mapped:
+                self._refused[via] = message
             case SeenAs(host=host):
                 self._seen_as[host] = None
 
-    def forget_router(self) -> None:
-        """The router is not asked any more; its ports are given back."""
-        self._mapped.clear()
-        self._refused.clear()
+    def ask_router(self, wanted: bool) -> None:
+        """Whether the router is asked; where not, its ports are given back, and what it still
+        says of that is of no interest."""
+        self._asked = wanted
+        if not wanted:
+            self._mapped.clear()
+            self._refused.clear()
 
     def reach(self, listening: Sequence[tuple[str, int]]) -> Reach:
         """Give what is known now, of a session that listens at these addresses and ports."""

@@ -274,8 +274,7 @@ class Session(SessionView):
         """Whether the router is asked for a port, and DHT and LAN for peers of open torrents."""
         with self._changed:
             self._require_open()
-            if not router:
-                self._desk.line.forget_router()
+            self._desk.line.ask_router(router)
             self._lt.apply_settings(
                 {
                     "enable_upnp": router,

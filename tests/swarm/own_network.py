@@ -1,6 +1,7 @@
 """Run inside a network namespace of its own: what peers at several kinds of address get.
 
-`python -m tests.swarm.own_network FOLDER limits` or `… router`; prints JSON for the test.
+`python -m tests.swarm.own_network FOLDER limits`, or `… router pcp|upnp yes|no`; prints JSON
+for the test.
 """
 
 from __future__ import annotations
@@ -89,11 +90,11 @@ def limits(folder: Path) -> dict[str, Any]:
     return found
 
 
-def router(folder: Path) -> dict[str, Any]:
-    """A router that speaks PCP (RFC 6887) in a namespace beside this one."""
+def router(folder: Path, *kind: str) -> dict[str, Any]:
+    """A router (`tests.swarm.router`) in a namespace beside this one."""
     command("ip link set lo up")
     with subprocess.Popen(
-        ["unshare", "-n", sys.executable, "-m", "tests.swarm.router"],
+        ["unshare", "-n", sys.executable, "-m", "tests.swarm.router", *kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -111,9 +112,14 @@ def router(folder: Path) -> dict[str, Any]:
         command("ip route add default via 10.7.0.1")
         found = _ask_router(folder)
         process.stdin.close()
-        found["asked"] = json.loads(process.stdout.readline())
+        found["router_heard"] = json.loads(process.stdout.readline())
         process.wait(10)
     return found
+
+
+def _told(governor: Governor) -> set[str]:
+    """What is known of the router by now."""
+    return {name for name, value in governor.state()["reach"].items() if value}
 
 
 def _ask_router(folder: Path) -> dict[str, Any]:
@@ -128,8 +134,8 @@ def _ask_router(folder: Path) -> dict[str, Any]:
         time.sleep(2)
         found["unasked"] = governor.state()["reach"]
         save_preferences(home, Preferences(upnp=True))
-        wait_until(lambda: governor.state()["reach"]["mapped"])
-        found["asked_and_got"] = governor.state()["reach"]
+        wait_until(lambda: {"mapped", "refused"} & _told(governor))
+        found["asked"] = governor.state()["reach"]
         save_preferences(home, Preferences(upnp=False))
         wait_until(lambda: not governor.state()["upnp"])
         found["given_back"] = governor.state()["reach"]
@@ -137,4 +143,5 @@ def _ask_router(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"limits": limits, "router": router}[sys.argv[2]](Path(sys.argv[1]))))  # noqa: T201 - what the test reads
+    run: Callable[..., dict[str, Any]] = {"limits": limits, "router": router}[sys.argv[2]]
+    print(json.dumps(run(Path(sys.argv[1]), *sys.argv[3:])))  # noqa: T201 - what the test reads
