@@ -51,7 +51,7 @@ from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.stored import mark_held
 from seeder.swarming import Swarming
-from seeder.tending import Room
+from seeder.tending import Forgiveness, Room
 from seeder.torrents import info_hash, read_metainfo
 from seeder.unlocking import keep_unlock_fresh
 
@@ -105,6 +105,7 @@ class Downloads:
         self._tracker_asked: dict[str, datetime] = {}
         self._wholeness = Wholeness(session, self.papers)
         self._room = Room(store, clock=clock)
+        self._forgiveness = Forgiveness(session, clock=clock)
         copy = load_library(folder)
         self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
 
@@ -152,6 +153,7 @@ class Downloads:
             if self._do_guarded(command, now) is False:
                 break
         self._wholeness.note()
+        self._forgiveness.forgive()
         self._ask_again_where_trackers_refuse(now)
         self._swarm()
         if self.receipting is not None:

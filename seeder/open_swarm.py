@@ -18,7 +18,7 @@ from seeder.library import LibraryItem
 from seeder.papers import Papers
 from seeder.session import Session, TorrentSnapshot
 from seeder.store import Store
-from seeder.tending import Room
+from seeder.tending import Forgiveness, Room
 from seeder.torrents import read_metainfo
 
 __all__ = ["Address", "OpenSwarm", "parse_peer"]
@@ -65,6 +65,7 @@ class OpenSwarm:
         self._dial_at = clock()
         self._notes: dict[str, str] = {}
         self._room = Room(store, clock=clock)
+        self._forgiveness = Forgiveness(session, clock=clock)
         self._wholeness = Wholeness(session, papers)
 
     def step(self) -> None:
@@ -76,6 +77,7 @@ class OpenSwarm:
         self._room.keep(self._session)
         self._dial()
         self._wholeness.note()
+        self._forgiveness.forgive()
 
     def states(self) -> tuple[ItemState, ...]:
         """How every unlocked purchase stands, in the library's order."""

@@ -13,9 +13,11 @@ from seeder.scrubbing import BackgroundScrub, Finding, Scrubber, WholePackage
 from seeder.session import Session
 from seeder.store import Store
 
-__all__ = ["Room", "tend", "whole_packages"]
+__all__ = ["Forgiveness", "Room", "tend", "whole_packages"]
 
 RETRY = timedelta(minutes=1)
+FIRST_GRUDGE = timedelta(minutes=1)
+LONGEST_GRUDGE = timedelta(minutes=16)
 
 
 class Room:
@@ -50,6 +52,40 @@ class Room:
                     session.hold(info_hash, self._store.why_full())
                 case ResumeTorrent(_, info_hash):
                     session.resume(info_hash)
+
+
+class Forgiveness:
+    """Gives peers that were banned another chance, where nothing comes without them.
+
+    libtorrent bans who sent bytes that are not what the torrent says, as long as the torrent
+    is in the session. That may be the only seed, whose disk has been mended meanwhile.
+    """
+
+    def __init__(self, session: Session, *, clock: Callable[[], datetime]) -> None:
+        self._session = session
+        self._clock = clock
+        self._stuck: dict[str, tuple[int, datetime]] = {}  # at how many bytes, and since when
+        self._grudges: dict[str, timedelta] = {}
+
+    def forgive(self) -> None:
+        """Take such torrents out; the caller adds again what is missing, and bans are forgotten.
+
+        Nothing is hashed or fetched again for that.
+        """
+        now = self._clock()
+        stuck: dict[str, tuple[int, datetime]] = {}
+        for torrent in self._session.snapshot():
+            name = torrent.info_hash
+            if torrent.state is not TorrentState.DOWNLOADING or not torrent.failed:
+                continue
+            done, since = self._stuck.get(name, (torrent.done, now))
+            grudge = self._grudges.get(name, FIRST_GRUDGE)
+            if done != torrent.done or now - since < grudge:
+                stuck[name] = (torrent.done, since if done == torrent.done else now)
+                continue
+            self._grudges[name] = min(2 * grudge, LONGEST_GRUDGE)
+            self._session.remove(name, remember=True)
+        self._stuck = stuck
 
 
 def tend(
