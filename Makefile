@@ -19,7 +19,7 @@ run: setup
 	@GEOBUK_DATA="$(abspath $(DATA))" GEOBUK_URL="http://127.0.0.1:$(PORT)" $(BIN)/python manage.py sandbox
 
 test: setup lint
-	@scripts/system-packages.sh postgresql chromium fonts-noto-cjk nodejs dbus gnome-keyring redis-server qbittorrent-nox
+	@scripts/system-packages.sh postgresql chromium fonts-noto-cjk nodejs dbus gnome-keyring redis-server qbittorrent-nox iproute2 nftables
 	@$(BIN)/python -m tests.on_postgres -m race -n 2
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
