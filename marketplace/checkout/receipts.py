@@ -89,10 +89,12 @@ def receipt_of_order(buyer: User, order_id: uuid.UUID) -> Receipt:
 def receipt_of_bill(buyer: User, bill_id: uuid.UUID) -> Receipt:
     """One receipt of all that `buyer` paid at once. Raises as `receipt_of_order`."""
     bill = order_queries.bill_of(buyer, bill_id)
-    return _receipt(list(bill.orders.all()), bill.code)
+    begun = list(bill.orders.all())
+    # One order has one receipt, by whichever page it is asked for.
+    return _receipt(begun, bill.code, number=bill.number if len(begun) > 1 else None)
 
 
-def _receipt(orders: Sequence[Order], code: str) -> Receipt:
+def _receipt(orders: Sequence[Order], code: str, *, number: str | None = None) -> Receipt:
     paid = sorted(
         (order for order in orders if order.state not in _UNPAID), key=lambda order: order.number
     )
@@ -107,7 +109,7 @@ def _receipt(orders: Sequence[Order], code: str) -> Receipt:
         return Money(sum(minors), first.currency)
 
     return Receipt(
-        number=first.number,
+        number=number or first.number,
         paid_at=first.paid_at,
         buyer_email=first.buyer.email,
         buyer_country=told.country,

@@ -19,7 +19,7 @@ class OrderAdmin(ModelAdmin):
 
     list_display = ["number", "title", "buyer", "price_shown", "state", "paid_at"]
     list_filter = ["state", "currency"]
-    search_fields = ["number", "title", "buyer__email"]
+    search_fields = ["number", "bill__number", "title", "buyer__email"]
     list_select_related = ["buyer"]
     fields = [
         "number", "buyer", "listing", "package", "title", "price_shown", "rights",

@@ -8,6 +8,7 @@ from django.db import models
 from marketplace.catalog.models import Listing
 from marketplace.core.money import Money
 from marketplace.orders.cart_models import Cart, CartItem
+from marketplace.orders.numbers import new_bill_number
 from marketplace.packaging.models import Package
 
 __all__ = ["Bill", "Cart", "CartItem", "Order"]
@@ -22,6 +23,13 @@ class Bill(models.Model):
     )
     currency = models.CharField(max_length=3)
     code = models.CharField(max_length=40, blank=True, help_text="The discount code, if one.")
+    number = models.CharField(  # noqa: DJ001  # several have none, and the others are unique
+        max_length=20,
+        unique=True,
+        null=True,
+        default=new_bill_number,
+        help_text="For people: B-7K2M-Q9XT. None for bills whose receipts had their order's.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

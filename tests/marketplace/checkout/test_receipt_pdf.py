@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import uuid
 from pathlib import Path
 
@@ -156,6 +157,34 @@ def test_one_file_has_all_that_was_paid_at_once_and_the_tax_adds_up(stripe: Emul
     assert sum(part.total.minor for part in parts) == whole.total.minor == 19_900
     assert whole.cash.minor + whole.credit.minor == whole.total.minor
     assert whole.list_total.minor - whole.discount.minor == whole.total.minor
+
+
+def test_a_bill_has_a_number_of_its_own_and_a_single_order_has_one_alone(
+    stripe: Emulator,
+) -> None:
+    ada = make_person()
+    bill = _paid_at_once(stripe, ada, sell(title="밤의 노래"), sell(title="The film"))
+    order = bought(stripe, make_person("bob"), sell())
+
+    whole = receipt_of_bill(ada, bill.pk)
+    answer = client_of(ada).get(f"/bills/{bill.pk}/receipt.pdf")
+
+    assert re.fullmatch(r"B-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", whole.number)
+    assert whole.number == bill.number
+    assert answer["Content-Disposition"] == f'inline; filename="{bill.number}.pdf"'
+    assert {line.number for line in whole.lines} == {one.number for one in bill.orders.all()}
+    assert receipt_of_order(ada, bill.orders.all()[0].pk).number == bill.orders.all()[0].number
+    assert receipt_of_bill(order.buyer, order.bill_id).number == order.number
+
+
+def test_a_bill_of_before_keeps_the_number_that_was_printed(stripe: Emulator) -> None:
+    ada = make_person()
+    bill = _paid_at_once(stripe, ada, sell(title="밤의 노래"), sell(title="The film"))
+    Bill.objects.update(number=None)
+
+    numbers = sorted(order.number for order in bill.orders.all())
+
+    assert receipt_of_bill(ada, bill.pk).number == numbers[0]
 
 
 def test_what_was_not_paid_has_no_receipt(stripe: Emulator) -> None:
