@@ -22,6 +22,7 @@ from marketplace.distribution.closed import put_out
 from marketplace.distribution.errors import AddressUnknownError
 from marketplace.distribution.labels import require_label
 from marketplace.distribution.models import OriginSeat, OriginState, Torrent
+from marketplace.distribution.networks import note_network
 from marketplace.distribution.swarm import View, heard
 from marketplace.licensing import queries as licensing
 
@@ -113,6 +114,8 @@ def announce_device(
         )
     known = require_label(device=device, label=label, now=now)
     if known.address != address:
+        for seen in (known.address, address):
+            note_network(device_id=device.pk, address=seen, now=now)
         known.address = address
         known.save(update_fields=["address"])
     packages = [item.package for item in items]

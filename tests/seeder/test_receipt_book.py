@@ -1,0 +1,187 @@
+"""The book of receipts: what was counted is told once, in order, across crashes and losses."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from drm.keys import IdentityKey
+from drm.receipts import MAX_COUNTS, Count, Receipts, following, verify_receipts
+from seeder.accounting import Pair, Totals
+from seeder.receipt_book import KEPT, ReceiptBook
+
+NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
+PACKAGE = "ab" * 32
+BEN, EVE = "ben" + "0" * 17, "eve" + "0" * 17
+
+
+@pytest.fixture
+def identity() -> IdentityKey:
+    return IdentityKey.generate()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "receipts.json"
+
+
+def opened(path: Path, identity: IdentityKey, now: datetime = NOW) -> ReceiptBook:
+    return ReceiptBook(path, identity, today=now.date())
+
+
+def counts(book: ReceiptBook, label: str, received: int = 0, sent: int = 0) -> None:
+    book.accounting.totals[Pair(PACKAGE, label)] = Totals(received, sent)
+
+
+def next_of(book: ReceiptBook, identity: IdentityKey) -> Receipts:
+    document = book.next_document(now=NOW)
+    assert document is not None
+    return verify_receipts(document, identity_public=identity.public)
+
+
+def test_what_has_grown_is_told_as_totals_and_in_order(path: Path, identity: IdentityKey) -> None:
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+    counts(book, EVE, sent=7)
+    first = next_of(book, identity)
+    book.confirmed(now=NOW)
+    counts(book, BEN, received=150, sent=3)
+    second = next_of(book, identity)
+
+    assert (first.receipts, first.claims) == (
+        (Count(PACKAGE, BEN, 100),),
+        (Count(PACKAGE, EVE, 7),),
+    )
+    assert (second.receipts, second.claims) == (
+        (Count(PACKAGE, BEN, 150),),
+        (Count(PACKAGE, BEN, 3),),
+    )
+    assert following(second, head=first.link)
+
+
+def test_nothing_new_is_no_document(path: Path, identity: IdentityKey) -> None:
+    book = opened(path, identity)
+    assert book.next_document(now=NOW) is None
+    counts(book, BEN, received=100)
+    next_of(book, identity)
+    book.confirmed(now=NOW)
+
+    assert book.next_document(now=NOW) is None
+
+
+def test_until_it_is_confirmed_the_same_bytes_are_sent(path: Path, identity: IdentityKey) -> None:
+    """Also by the next run, where this one was killed; and what came since waits its turn."""
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+    document = book.next_document(now=NOW)
+    counts(book, BEN, received=900)
+
+    assert book.next_document(now=NOW) == document
+    again = opened(path, identity)
+    assert again.next_document(now=NOW) == document
+    again.confirmed(now=NOW)
+    assert next_of(again, identity).receipts == (Count(PACKAGE, BEN, 900),)
+
+
+def test_a_new_run_counts_on_from_what_was_written(path: Path, identity: IdentityKey) -> None:
+    book = opened(path, identity)
+    counts(book, BEN, received=100, sent=5)
+    book.save(today=NOW.date())
+
+    again = opened(path, identity)
+
+    assert again.accounting.totals == {Pair(PACKAGE, BEN): Totals(100, 5)}
+
+
+def test_a_chain_that_is_begun_anew_tells_all_totals_again(
+    path: Path, identity: IdentityKey
+) -> None:
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+    first = next_of(book, identity)
+    book.confirmed(now=NOW)
+
+    book.begin_anew(now=NOW)
+    begins, anew = book.begins, next_of(book, identity)
+
+    assert begins
+    assert anew.link.sequence == 1
+    assert anew.link.chain != first.link.chain
+    assert anew.receipts == first.receipts
+
+
+@pytest.mark.parametrize("torn", [b"", b"{", b"[]", b'{"version": 1}', b'{"version": 99}'])
+def test_a_book_that_cannot_be_read_is_begun_anew(
+    path: Path, identity: IdentityKey, torn: bytes
+) -> None:
+    path.write_bytes(torn)
+
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+
+    assert next_of(book, identity).link.sequence == 1
+
+
+def test_a_half_readable_book_leaves_nothing_half_read(path: Path, identity: IdentityKey) -> None:
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+    next_of(book, identity)
+    book.confirmed(now=NOW)
+    whole = json.loads(path.read_text())
+    whole["totals"].append(["not", "a", "row"])
+    path.write_text(json.dumps(whole))
+
+    again = opened(path, identity)
+
+    assert (again.accounting.totals, again.begins) == ({}, True)
+
+
+def test_a_document_of_another_key_is_not_sent(path: Path, identity: IdentityKey) -> None:
+    """After a login anew with new keys."""
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+    book.next_document(now=NOW)
+    other = IdentityKey.generate()
+
+    assert next_of(opened(path, other), other).receipts == (Count(PACKAGE, BEN, 100),)
+
+
+def test_what_does_not_fit_comes_with_the_next_document(path: Path, identity: IdentityKey) -> None:
+    book = opened(path, identity)
+    for n in range(MAX_COUNTS):
+        counts(book, f"{n:020d}", received=1, sent=1)
+    told = set()
+    for _n in range(2):
+        document = next_of(book, identity)
+        assert len(document.receipts) + len(document.claims) == MAX_COUNTS
+        told |= {("got", c.label) for c in document.receipts}
+        told |= {("sent", c.label) for c in document.claims}
+        book.confirmed(now=NOW)
+
+    assert len(told) == 2 * MAX_COUNTS
+    assert book.next_document(now=NOW) is None
+
+
+def test_labels_that_nobody_met_for_long_are_forgotten(path: Path, identity: IdentityKey) -> None:
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+    next_of(book, identity)
+    book.confirmed(now=NOW)
+    later = NOW + KEPT + timedelta(days=1)
+    counts(book, EVE, received=7)
+
+    book.save(today=later.date())
+
+    assert set(opened(path, identity, later).accounting.totals) == {Pair(PACKAGE, EVE)}
+
+
+def test_what_was_not_told_is_never_forgotten(path: Path, identity: IdentityKey) -> None:
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+
+    book.save(today=(NOW + 2 * KEPT).date())
+
+    assert set(book.accounting.totals) == {Pair(PACKAGE, BEN)}
