@@ -9,11 +9,15 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and every program
 # that they start would inherit that. With a handler of ours the programs begin afresh.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A page on a machine that is busy with another test takes longer than five seconds.
+expect.set_options(timeout=20_000)
 
 # Marks and fixtures of tests that start programs.
 HEAVY = {"e2e", "install", "house", "chromium"}

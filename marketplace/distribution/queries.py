@@ -14,7 +14,7 @@ from marketplace.distribution.peering import serving
 from marketplace.distribution.swarm import SWARMS
 from marketplace.distribution.types import Download, Progress, SwarmSize
 
-__all__ = ["deliveries", "downloads_of", "swarm_sizes"]
+__all__ = ["deliveries", "downloads_of", "is_closed", "swarm_sizes"]
 
 
 def downloads_of(user: User) -> list[Download]:
@@ -23,6 +23,11 @@ def downloads_of(user: User) -> list[Download]:
         device__user_id=user.pk, device__removed_at__isnull=True
     ).select_related("device")
     return [_download(row) for row in rows.order_by("device__name", "device_id")]
+
+
+def is_closed(package_id: str) -> bool | None:
+    """Whether the package's swarm is closed; None where it has no torrent yet."""
+    return Torrent.objects.filter(package_id=package_id).values_list("closed", flat=True).first()
 
 
 def swarm_sizes(package_ids: Collection[str]) -> dict[str, SwarmSize]:

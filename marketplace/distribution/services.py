@@ -38,10 +38,11 @@ __all__ = [
 ]
 
 
-def create_torrent(*, package_id: str) -> Torrent:
+def create_torrent(*, package_id: str, closed: bool | None = None) -> Torrent:
     """The torrent of a sealed package, made from the roots that sealing computed.
 
-    Made once: asked again, it is the same. Nothing is hashed here but the piece layers.
+    `closed`: whether its swarm is; None as the operator has set. Made once: asked again, it is
+    the same. Nothing is hashed here but the piece layers.
     Raises packaging's PackageNotFoundError.
     """
     existing = Torrent.objects.filter(package_id=package_id).first()
@@ -54,7 +55,8 @@ def create_torrent(*, package_id: str) -> Torrent:
         piece_layers=packaging.piece_layers(package_id),
         piece_length=manifest.piece_length,
     )
-    if closed := settings.CLOSED_SWARMS:
+    closed = settings.CLOSED_SWARMS if closed is None else closed
+    if closed:
         authority = authority_of(package_id, now=timezone.now())
         metainfo = with_authority(metainfo, authority.certificate)
     torrent, _created = Torrent.objects.get_or_create(

@@ -9,7 +9,7 @@ from marketplace.catalog.errors import TermsError
 from marketplace.catalog.services import LIMITS, check_terms
 from marketplace.catalog.types import Listing, SaleTerms
 
-__all__ = ["RightsForm", "VersionForm"]
+__all__ = ["RightsForm", "SharingForm", "VersionForm"]
 
 PLAY, SAVE, RENT = "play", "save", "rent"
 
@@ -140,4 +140,19 @@ class VersionForm(forms.Form):
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("Buyers read it in their library, beside the new version."),
+    )
+
+
+class SharingForm(forms.Form):
+    """Who takes part in bringing the files to buyers."""
+
+    swarm = forms.ChoiceField(
+        label=_("How it is shared"),
+        choices=[
+            ("closed", _("Among buyers alone: each device shows a certificate of this shop")),
+            ("open", _("Openly: buyers may also use another BitTorrent program to share it")),
+        ],
+        widget=forms.RadioSelect,
+        help_text=_("Either way the files are encrypted, and only buyers’ licences open them."),
+        error_messages={"required": _("Choose one.")},
     )

@@ -32,6 +32,7 @@ from marketplace.packaging.errors import (
     SealingRunningError,
     SealingStoppedError,
 )
+from marketplace.publishing.sharing import shared_closed
 
 __all__ = ["prepare_listing", "prepare_version"]
 
@@ -46,6 +47,7 @@ class _Work:
     draft_id: uuid.UUID
     publish: Callable[[str, dt.datetime], object]
     reopen: Callable[[], object]
+    closed: bool | None = None  # its swarm; None as the shop does by default
 
 
 def prepare_listing(*, listing_id: uuid.UUID, stop: Callable[[], bool] = lambda: False) -> None:
@@ -85,7 +87,8 @@ def prepare_version(*, version_id: uuid.UUID, stop: Callable[[], bool] = lambda:
         catalog.publish_version(version_id=version_id, package_id=package_id, now=now)
         licensing.announce_version(version.listing_id)
 
-    _do(_Work(f"version {version_id}", version.draft_id, publish, lambda: None), stop)
+    closed = shared_closed(version.listing)
+    _do(_Work(f"version {version_id}", version.draft_id, publish, lambda: None, closed), stop)
 
 
 def _do(work: _Work, stop: Callable[[], bool]) -> None:
@@ -121,7 +124,7 @@ def _do(work: _Work, stop: Callable[[], bool]) -> None:
 def _prepare(work: _Work, stop: Callable[[], bool]) -> None:
     package = packaging.seal_draft(draft_id=work.draft_id, now=timezone.now(), stop=stop)
     packaging.report_stage(draft_id=work.draft_id, stage="swarm")
-    distribution.create_torrent(package_id=package.pk)
+    distribution.create_torrent(package_id=package.pk, closed=work.closed)
     with transaction.atomic():
         work.publish(package.pk, timezone.now())
         packaging.report_stage(draft_id=work.draft_id, stage="on_sale")

@@ -7,6 +7,7 @@ from marketplace.publishing import (
     code_views,
     file_views,
     price_views,
+    sharing_views,
     version_views,
     views,
 )
@@ -51,6 +52,7 @@ urlpatterns = [
         file_views.remove,
         name="remove",
     ),
+    path("studio/<uuid:listing_id>/sharing/", sharing_views.sharing, name="sharing"),
     path("studio/<uuid:listing_id>/version/", version_views.version, name="version"),
     path("studio/<uuid:listing_id>/version/begin/", version_views.begin, name="begin_version"),
     path("studio/<uuid:listing_id>/version/drop/", version_views.drop, name="drop_version"),

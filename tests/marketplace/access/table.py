@@ -318,6 +318,10 @@ PAGES: dict[str, Row] = {
         path="/studio/new/", get=(302, 302, 302, 200, 200, 302), post=(302, 302, 302, 200, 200, 302)
     ),
     "credit/": Row(path="/credit/", get=members(200), post=members(405)),
+    "credit/deliveries/": Row(path="/credit/deliveries/", get=members(200), post=members(405)),
+    "studio/earnings/delivery/": Row(
+        path="/studio/earnings/delivery/", get=members(200), post=members(405)
+    ),
     "studio/codes/": Row(
         path="/studio/codes/", get=(302, 302, 302, 200, 200, 302), post=all_of(405)
     ),
@@ -396,6 +400,12 @@ PAGES: dict[str, Row] = {
     ),
     "studio/<uuid:listing_id>/progress/": Row(
         path="/studio/{draft}/progress/", get=(302, 302, 302, 200, 404, 302), post=all_of(405)
+    ),
+    # A draft has nothing to share yet.
+    "studio/<uuid:listing_id>/sharing/": Row(
+        path="/studio/{draft}/sharing/",
+        get=(302, 302, 302, 302, 404, 302),
+        post=(302, 302, 302, 302, 404, 302),
     ),
     "studio/<uuid:listing_id>/version/": Row(
         path="/studio/{draft}/version/", get=(302, 302, 302, 200, 404, 302), post=all_of(405)
