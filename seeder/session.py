@@ -31,7 +31,7 @@ from seeder.filters import block, classify
 from seeder.line import Traffic
 from seeder.pump import AlertPump
 from seeder.resume import ResumeFolder
-from seeder.session_settings import SessionSettings, random_label, require_label
+from seeder.session_settings import SessionSettings, random_label, require_label, searching
 from seeder.session_view import SessionView
 from seeder.tls import FFDHE2048
 from seeder.torrents import TorrentInfo, read_metainfo
@@ -275,14 +275,7 @@ class Session(SessionView):
         with self._changed:
             self._require_open()
             self._desk.line.ask_router(router)
-            self._lt.apply_settings(
-                {
-                    "enable_upnp": router,
-                    "enable_natpmp": router,
-                    "enable_dht": open_swarms,
-                    "enable_lsd": open_swarms,
-                }
-            )
+            self._lt.apply_settings(searching(router=router, open_swarms=open_swarms))
 
     def traffic(self) -> Traffic:
         """What went over the line since the session began; where libtorrent does not answer

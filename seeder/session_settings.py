@@ -10,13 +10,25 @@ from typing import Any
 from seeder.alerts import ALERT_MASK
 from seeder.errors import SessionError
 
-__all__ = ["LABEL_LENGTH", "SessionSettings", "random_label", "require_label"]
+__all__ = ["LABEL_LENGTH", "SessionSettings", "random_label", "require_label", "searching"]
 
 LABEL_LENGTH = 20  # of a peer id (BEP 3)
 _LETTERS = string.ascii_letters + string.digits
 
 # Where a DHT node that knows nobody asks first (BEP 5); any one that answers will do.
 _DHT = "dht.libtorrent.org:25401,router.bittorrent.com:6881,dht.transmissionbt.com:6881"
+
+
+def searching(*, router: bool, open_swarms: bool) -> dict[str, Any]:
+    """Give the part of the settings pack that asks others: the router for a port, the DHT and
+    the local network for peers of open torrents. May be applied to a session that runs."""
+    return {
+        "enable_dht": open_swarms,
+        "dht_bootstrap_nodes": _DHT if open_swarms else "",
+        "enable_lsd": open_swarms,
+        "enable_upnp": router,
+        "enable_natpmp": router,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +69,9 @@ class SessionSettings:
             "download_rate_limit": self.download_rate,
             "upload_rate_limit": self.upload_rate,
             "connections_limit": self.connections,
-            # Private torrents know their peers from the shop alone.
-            "enable_dht": self.open_swarms,
-            "dht_bootstrap_nodes": _DHT if self.open_swarms else "",
-            "enable_lsd": self.open_swarms,
             "webtorrent_stun_server": "",
-            "enable_upnp": self.discovery,
-            "enable_natpmp": self.discovery,
+            # Private torrents know their peers from the shop alone.
+            **searching(router=self.discovery, open_swarms=self.open_swarms),
             "enable_incoming_utp": not self.tcp_only,
             "enable_outgoing_utp": not self.tcp_only,
             # Two buyers behind one router are two buyers.

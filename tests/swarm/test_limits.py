@@ -177,6 +177,25 @@ def test_loopback_needs_no_lan_and_keeps_its_limit(
     assert done(buyer) < 5 * MEGA
 
 
+def test_the_dht_is_asked_from_the_moment_its_owner_lets_it(
+    tmp_path: Path, socket_enabled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node,
+        Session("127.0.0.1:0", tmp_path, settings=SessionSettings()) as session,
+    ):
+        node.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("seeder.session_settings._DHT", f"127.0.0.1:{node.getsockname()[1]}")
+        node.settimeout(2)
+        with pytest.raises(TimeoutError):
+            node.recv(2000)
+
+        session.set_discovery(router=False, open_swarms=True)
+        node.settimeout(20)
+
+        assert node.recv(2000).startswith(b"d1:ad")  # a KRPC query (BEP 5)
+
+
 def extensions_of(session: Session, content: Content) -> bytes:
     """The message in which a session names its extensions (BEP 10)."""
 
