@@ -270,6 +270,16 @@ class Session(SessionView):
                 }
             )
 
+    def steer(self, info_hash: str, *, super_seeding: bool, upload: int) -> None:
+        """How one torrent is served: super-seeding (BEP 16) shows each peer one piece after the
+        other, so that peers give them to each other; `upload` is a limit of its own in bytes a
+        second, 0 for none."""
+        with self._changed:
+            handle = self._torrent(info_hash).handle
+            flag = lt.torrent_flags.super_seeding
+            (handle.set_flags if super_seeding else handle.unset_flags)(flag)
+            handle.set_upload_limit(upload or -1)
+
     def set_discovery(self, *, router: bool, open_swarms: bool) -> None:
         """Whether the router is asked for a port, and DHT and LAN for peers of open torrents."""
         with self._changed:

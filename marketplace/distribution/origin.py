@@ -31,6 +31,7 @@ from marketplace.core.errors import MarketplaceError
 from marketplace.distribution.closed import put_out_members
 from marketplace.distribution.models import OriginState, Torrent
 from marketplace.distribution.origin_claims import OriginClaims
+from marketplace.distribution.origin_manner import Manner, Others, manner_for, others_with
 from marketplace.distribution.origin_scrub import OriginScrub
 from marketplace.distribution.origin_shop import OriginShop
 from marketplace.distribution.services import torrent_for_origin
@@ -53,7 +54,8 @@ __all__ = ["STEP_SECONDS", "Origin", "wanted_packages"]
 logger = logging.getLogger(__name__)
 
 STEP_SECONDS = 1.0
-PUT_OUT_SECONDS = 5.0  # between two looks at whose right to a swarm has ended
+# Between two looks at whose right to a swarm has ended, and at how many others share.
+LOOK_SECONDS = 5.0
 RETRY_SECONDS = 60.0  # until a package whose files were missing is tried again
 DATABASE_PAUSE = 3.0
 
@@ -95,7 +97,8 @@ class Origin:
         self._clock = clock
         self._claims = OriginClaims(session)
         self._scrub = OriginScrub(session)
-        self._put_out_at = 0.0
+        self._look_at_others_at = 0.0
+        self._manners: dict[str, Manner] = {}  # by info-hash, where it is not the usual one
         self._running: dict[str, str] = {}  # package to info-hash
         self._retry_at: dict[str, float] = {}
         self._mending: dict[str, float] = {}  # package to when its files are looked at again
@@ -167,15 +170,32 @@ class Origin:
 
     def _swarm(self) -> None:
         """Take part in closed swarms, and note whose right to one has ended."""
-        if self._clock() >= self._put_out_at:
-            self._put_out_at = self._clock() + PUT_OUT_SECONDS
+        if self._clock() >= self._look_at_others_at:
+            self._look_at_others_at = self._clock() + LOOK_SECONDS
             if count := put_out_members(now=timezone.now()):
                 logger.info("%d devices have no right to their swarm any more.", count)
+            self._choose_manners()
         self.swarming.take_outdated()  # seen by their info-hashes already
         try:
             self.swarming.step()
         except (SeederError, MarketplaceError) as error:
             logger.warning("Closed swarms wait: %s", error)
+
+    def _choose_manners(self) -> None:
+        """Serve each package as its swarm needs it (origin_manner)."""
+        others = others_with(self._running, now=timezone.now())
+        chosen: dict[str, Manner] = {}
+        for package, info_hash in self._running.items():
+            if package not in self._mending:
+                chosen[info_hash] = manner_for(
+                    others.get(package, Others()), stepped_back=settings.ORIGIN_STEPPED_BACK
+                )
+        for info_hash, manner in chosen.items():
+            if self._manners.get(info_hash, Manner()) != manner:
+                self._session.steer(
+                    info_hash, super_seeding=manner.super_seeding, upload=manner.most
+                )
+        self._manners = chosen
 
     def _add(self, package: str) -> None:
         try:
@@ -187,6 +207,7 @@ class Origin:
             return
         self._retry_at.pop(package, None)
         self._running[package] = info.info_hash
+        self._manners.pop(info.info_hash, None)  # it begins in the usual one
         if package not in self._mending:
             logger.info("Package %s: seeding %d bytes.", package[:12], info.total)
 

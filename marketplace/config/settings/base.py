@@ -282,6 +282,11 @@ TRACKER_URL = os.environ.get("GEOBUK_TRACKER_URL", f"{SITE_URL}/announce")
 SWARM_REDIS = os.environ.get("GEOBUK_SWARM_REDIS", "")
 ORIGIN_LISTEN = os.environ.get("GEOBUK_ORIGIN_LISTEN", "0.0.0.0:6881")  # for open swarms
 ORIGIN_TLS_LISTEN = os.environ.get("GEOBUK_ORIGIN_TLS_LISTEN", "0.0.0.0:6882")  # for closed ones
+# Bytes a second that the origin sends in all, 0 for no limit; of a package that enough buyers
+# share, it sends no more than the second, as a reserve.
+ORIGIN_UP = int(os.environ.get("GEOBUK_ORIGIN_UP", "0"))
+ORIGIN_STEPPED_BACK = int(os.environ.get("GEOBUK_ORIGIN_STEPPED_BACK", "2000000"))
+ORIGIN_CONNECTIONS = int(os.environ.get("GEOBUK_ORIGIN_CONNECTIONS", "2000"))
 # The IP address at which peers dial the origin, where it is not the one it announces from.
 ORIGIN_ADDRESS = os.environ.get("GEOBUK_ORIGIN_ADDRESS", "")
 

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from marketplace.catalog.models import Listing
 from marketplace.distribution import services
-from marketplace.distribution.models import OriginState, SwarmLabel
+from marketplace.distribution.models import DeviceDownload, OriginState, SwarmLabel
 from marketplace.distribution.origin import Origin
+from marketplace.distribution.origin_manner import Manner, Others, manner_for
 from marketplace.distribution.queries import swarm_sizes
+from marketplace.distribution.types import Progress
 from marketplace.licensing import services as licensing
 from seeder.session import Session, SessionSettings, TorrentState
 from seeder.swarming import Swarming, first_label
@@ -81,6 +84,21 @@ class Buyer:
         answer = call(seeder, "GET", f"/api/v1/packages/{listing.package_id}/torrent")
         self.info = self.session.add(answer.content, self.folder)
 
+    def report(self, state: str) -> None:
+        """Say how the download stands, as the seeder does each second."""
+        services.record_progress(
+            user=self.user,
+            device=self.user.devices.get(),
+            items=[Progress(package=self.info.name, state=state, done=0, total=self.info.total)],
+            now=timezone.now(),
+        )
+
+
+def start(origin: Origin, session: Session) -> None:
+    """Step until the origin seeds and is on record as such."""
+    until(lambda: bool(session.snapshot()) and session.snapshot()[0].certified, origin.step)
+    until(lambda: OriginState.objects.filter(state="seeding").exists(), origin.step)
+
 
 def until(condition: Callable[[], bool], *steps: Callable[[], None]) -> None:
     deadline = time.monotonic() + 20
@@ -103,8 +121,7 @@ def test_a_buyer_downloads_from_the_origin_and_another_from_that_buyer(
     package = listing.package_id
     assert package is not None
     session, origin = open_origin(open_session)
-    until(lambda: bool(session.snapshot()) and session.snapshot()[0].certified, origin.step)
-    origin.step()
+    start(origin, session)
     ada = Buyer("ada", listing, open_session, tmp_path)
 
     until(lambda: is_whole(ada), ada.swarming.step, origin.step)
@@ -145,8 +162,7 @@ def test_who_gave_it_back_is_cut_by_the_origin_and_gets_nothing_more(
 ) -> None:
     listing, clock = sell(files={"a.flac": b"fLaC" * 4_000_000}), Clock()
     session, origin = open_origin(open_session, clock=clock)
-    until(lambda: bool(session.snapshot()) and session.snapshot()[0].certified, origin.step)
-    origin.step()
+    start(origin, session)
     eve = Buyer("eve", listing, open_session, tmp_path)
     eve.session.set_rates(download=400_000, upload=0)
     until(lambda: eve.session.snapshot()[0].peers > 0, eve.swarming.step, origin.step)
@@ -161,3 +177,61 @@ def test_who_gave_it_back_is_cut_by_the_origin_and_gets_nothing_more(
     until(lambda: not session.peers() or all(p.label == "" for p in session.peers()), look_again)
     assert not is_whole(eve)
     assert SwarmLabel.objects.filter(device=None).exists()
+
+
+@pytest.mark.parametrize(
+    ("others", "manner"),
+    [
+        (Others(0, 0), Manner()),
+        (Others(0, 1), Manner()),
+        (Others(0, 2), Manner(super_seeding=True)),
+        (Others(1, 5), Manner()),
+        (Others(3, 0), Manner(most=7)),
+        (Others(9, 9), Manner(most=7)),
+    ],
+)
+def test_the_manner_follows_what_others_have(others: Others, manner: Manner) -> None:
+    assert manner_for(others, stepped_back=7) == manner
+
+
+def test_where_enough_others_share_the_origin_spares_itself_and_is_back_when_they_go(
+    open_session: Open, tmp_path: Path, settings: Settings
+) -> None:
+    settings.ORIGIN_STEPPED_BACK = 40_000
+    listing, clock = sell(files={"a.flac": b"fLaC" * 1_000_000}), Clock()
+    others = [Buyer(name, listing, open_session, tmp_path) for name in ("bob", "cho", "dan")]
+    for other in others:
+        other.report("seeding")
+    session, origin = open_origin(open_session, clock=clock)
+    start(origin, session)
+    clock.now += 6
+    origin.step()
+    eve = Buyer("eve", listing, open_session, tmp_path)
+    until(lambda: session.snapshot()[0].uploaded > 0, eve.swarming.step, origin.step)
+    assert not is_whole(eve)
+
+    DeviceDownload.objects.all().delete()
+    clock.now += 6
+    origin.step()
+
+    # At the low rate it would take a hundred seconds.
+    until(lambda: is_whole(eve), eve.swarming.step)
+
+
+def test_two_who_fetch_something_fresh_give_it_to_each_other(
+    open_session: Open, tmp_path: Path
+) -> None:
+    listing, clock = sell(files={"a.flac": b"fLaC" * 2_000_000}), Clock()
+    session, origin = open_origin(open_session, clock=clock)
+    start(origin, session)
+    pair = [Buyer(name, listing, open_session, tmp_path) for name in ("ada", "eve")]
+    for one in pair:
+        one.report("downloading")
+    clock.now += 6
+    origin.step()
+
+    steps = [one.swarming.step for one in pair]
+    until(lambda: all(is_whole(one) for one in pair), *steps, origin.step)
+
+    until(lambda: session.snapshot()[0].uploaded >= pair[0].info.total)
+    assert session.snapshot()[0].uploaded < 1.6 * pair[0].info.total

@@ -31,7 +31,12 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         # TCP alone: on a server and on loopback uTP is many times slower.
-        limits = SessionSettings(tcp_only=True, connections=2000, user_agent="geobuk-origin")
+        limits = SessionSettings(
+            tcp_only=True,
+            connections=settings.ORIGIN_CONNECTIONS,
+            upload_rate=settings.ORIGIN_UP,
+            user_agent="geobuk-origin",
+        )
         listen = f"{settings.ORIGIN_LISTEN},{settings.ORIGIN_TLS_LISTEN}s"
         try:
             session = Session(listen, settings.ORIGIN_DIR, settings=limits)
