@@ -25,6 +25,7 @@ __all__ = ["Meter", "UsageFile"]
 VERSION: Final = 1
 MONTHS_KEPT: Final = 24
 SECONDS_BETWEEN_COPIES: Final = 60.0
+LINKS_KEPT: Final = 4096
 
 
 class UsageFile:
@@ -108,6 +109,7 @@ class Meter:
     def _nearby(self, peers: Iterable[PeerSnapshot]) -> Used:
         """What links to the own network moved since the last call."""
         up = down = 0
+        seen: dict[tuple[str, str, int, bool], Used] = {}
         for peer in peers:
             if not is_lan(peer.host):
                 continue
@@ -118,7 +120,9 @@ class Meter:
             down += (
                 peer.downloaded - before.down if peer.downloaded >= before.down else peer.downloaded
             )
-            self._links[link] = Used(peer.uploaded, peer.downloaded)
+            seen[link] = Used(peer.uploaded, peer.downloaded)
+        # Ended links are remembered, since one that is dialled again may carry its count on.
+        self._links = seen if len(self._links) > LINKS_KEPT else self._links | seen
         return Used(up, down)
 
 

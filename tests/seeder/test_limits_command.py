@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from seeder.bandwidth import Preferences, Used
+from seeder.bandwidth import Preferences, Used, plan
 from seeder.cli.limit_words import tell_fetching, tell_month, tell_reach, tell_sharing
 from seeder.config import Home
+from seeder.governor import allowance_record
 from seeder.preferences import load_preferences, preferences_file, save_preferences
+from seeder.schedule import parse_rule
 from seeder.usage import UsageFile
 from tests.seeder.conftest import last_json
 
@@ -88,6 +91,25 @@ def test_a_file_that_cannot_be_followed_is_said_and_can_be_set_anew(
         assert "geobuk limits --reset" in last_json(refused)["error"]["message"]
     assert mended.exit_code == 0
     assert load_preferences(home) == Preferences(sharing=False)
+
+
+def test_a_turn_after_the_clocks_change_is_told_in_the_zone_of_that_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "America/Los_Angeles")
+    time.tzset()
+    try:
+        # Summer time ends on 1 November 2026 at 2:00.
+        now = datetime(2026, 10, 31, 19, tzinfo=UTC).astimezone()
+        preferences = Preferences(schedule=(parse_rule("sun 09:00-18:00 up=0.5"),))
+        allowance = plan(now.replace(tzinfo=None), preferences, Used())
+        record = allowance_record(allowance, preferences, Used(), now=now)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert record["now"] == "2026-10-31T12:00:00-07:00"
+    assert record["until"] == "2026-11-01T09:00:00-08:00"
 
 
 def test_json_for_programs(geobuk: Geobuk, home: Home) -> None:

@@ -74,6 +74,18 @@ def test_a_link_that_begins_anew_or_carries_its_count_on_is_taken_off_once() -> 
     assert anew == carried == [Used(0, 0), Used(0, 0), Used(0, 0)]
 
 
+def test_links_are_not_remembered_without_end() -> None:
+    meter = Meter()
+    meter.counted(traffic(0, 0, up=0, down=0), (), lan=False)
+    for port in range(1, 4200):
+        seen = traffic(port, 0, up=port, down=0)
+        meter.counted(seen, [peer("10.0.0.2", up=1, port=port)], lan=False)
+
+    assert len(meter._links) < 4200
+    (last,) = [link for link in meter._links if link[2] == 4199]
+    assert meter._links[last] == Used(1, 0)
+
+
 def test_more_than_went_over_the_line_is_never_taken_off() -> None:
     (used,) = counted_free([(traffic(1000, 10, up=900, down=0), [peer("10.0.0.2", up=10**9)])])
 

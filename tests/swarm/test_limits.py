@@ -12,6 +12,7 @@ import pytest
 
 from seeder.session import Session, SessionSettings, TorrentState
 from seeder.torrents import open_metainfo, with_announce
+from tests.swarm.closed import close_swarm, dial_closed
 from tests.swarm.conftest import OpenSession
 from tests.swarm.content import Content, make_content, same_files
 from tests.swarm.tracker import Tracker
@@ -86,6 +87,30 @@ def test_with_sharing_off_from_the_start_nobody_gets_a_byte(
 
     assert done(other) == 0
     assert content_sent(silent) == 0
+
+
+def test_limits_and_off_hold_in_closed_swarms(
+    tmp_path: Path, content: Content, open_session: OpenSession
+) -> None:
+    closed, authority = close_swarm(content)
+    owner, other = open_session("s0"), open_session("s1")
+    owner.set_sharing(False)
+    owner.set_rates(download=0, upload=MEGA)
+    for session, folder in ((owner, content.save_path), (other, tmp_path / "other")):
+        session.add(closed.metainfo, folder, seed_mode=session is owner)
+        authority.admit(session, closed)
+
+    dial_closed(other, closed, owner)
+    other.wait_for(lambda torrents: torrents[0].peers == 1, timeout=20)
+    time.sleep(2)  # as above
+    silent = done(other)
+    owner.set_sharing(True)
+    wait_until(lambda: done(other) > 0)
+    began, before = time.monotonic(), done(other)
+    wait_until(lambda: time.monotonic() - began > 3)
+
+    assert silent == 0
+    assert 0 < done(other) - before < 1.5 * 3.6 * MEGA
 
 
 def test_a_limit_holds_for_all_peers_together_and_may_change(
@@ -226,6 +251,9 @@ def test_a_private_torrent_has_no_peer_exchange_and_so_no_hole_punching(
     private.add(content.metainfo, content.save_path, seed_mode=True)
     public = open_metainfo(content.metainfo)
     info = opened.add(public, content.save_path, seed_mode=True, private=False)
+
+    for session, name in ((private, content.info_hash), (opened, info.info_hash)):
+        session.wait_for_state(name, TorrentState.SEEDING, timeout=10)  # it hangs up before
 
     closed_book = extensions_of(private, content)
     open_book = extensions_of(opened, replace(content, info_hash=info.info_hash))
