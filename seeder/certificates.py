@@ -39,6 +39,7 @@ class Certificates:
         self._session = session
         self._clock = clock
         self._key = MemberKey()
+        # By info-hash: another torrent of the same package may have another authority.
         self._held: dict[str, _Held] = {}
         self._refused_until: dict[str, datetime] = {}
         self.notes: dict[str, str] = {}  # by package, where the shop refuses
@@ -48,12 +49,13 @@ class Certificates:
 
         A refusal for one package raises nothing: it is in `notes`, and asked again later.
         """
+        here = {torrent.info_hash for torrent in torrents}
+        self._held = {one: held for one, held in self._held.items() if one in here}
         names = {torrent.name for torrent in torrents}
-        self._held = {name: held for name, held in self._held.items() if name in names}
         self.notes = {name: note for name, note in self.notes.items() if name in names}
         questions = MOST_AT_ONCE
         for torrent in sorted(torrents, key=_urgency):
-            held = self._held.get(torrent.name)
+            held = self._held.get(torrent.info_hash)
             if self._due(torrent, held) and questions:
                 questions -= 1
                 held = self._ask(torrent) or held
@@ -86,7 +88,7 @@ class Certificates:
         life = max(issued.expires_at - now, SHORTEST_LIFE)
         # Spread out: all were asked for at the start.
         held = _Held(issued, now + life * (0.4 + secrets.randbelow(200) / 1000))
-        self._held[torrent.name] = held
+        self._held[torrent.info_hash] = held
         return held
 
 

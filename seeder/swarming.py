@@ -35,7 +35,8 @@ __all__ = ["Swarming", "first_label"]
 
 MOST_ITEMS = 500  # in one announce; the shop takes a thousand
 AWAY_PAUSE = timedelta(seconds=15)  # after the shop could not be asked
-NO_LABEL_PAUSE = timedelta(minutes=10)  # after it gave no label
+NO_LABELS = frozenset({404, 409})  # a shop without closed swarms, or one that has had enough
+NO_LABEL_PAUSE = timedelta(minutes=10)  # after such an answer
 NEW_LABEL_EARLY = timedelta(days=1)  # before the old one ends
 DIAL_PAUSE = timedelta(seconds=10)  # for who needs bytes and has nobody to get them from
 CHECK_SECONDS = 0.3  # what an empty folder, or one that was left in order, takes to check
@@ -169,7 +170,9 @@ class Swarming:
         if (self._label is None or ends) and now >= self._label_at:
             try:
                 label = ask_label(self._shop)
-            except ShopRefusedError:
+            except ShopRefusedError as error:
+                if error.status not in NO_LABELS:
+                    raise
                 self._label_at = now + NO_LABEL_PAUSE  # an old one goes on while it counts
                 return
             self._leave_all(now)

@@ -29,12 +29,7 @@ from starlette.websockets import WebSocket
 from drm.encoding import b64u, from_b64u
 from drm.errors import DrmError
 from drm.issuer import sign_issuer_certificate
-from drm.keys import (
-    ContentKey,
-    IdentityKey,
-    SealingPublicKey,
-    verify_sealing_key,
-)
+from drm.keys import ContentKey, IdentityKey, SealingPublicKey, verify_sealing_key
 from drm.licence import DeviceKeys, issue_licence
 from drm.manifest import FileEntry, Manifest, package_id, sign_manifest
 from drm.package import make_manifest, seal_files
@@ -43,6 +38,8 @@ from drm.rights import Rights
 from seeder.torrents import build_metainfo, with_announce
 from tests.seeder.lease_desk import LeaseDesk
 from tests.seeder.signed_words import SignedWords, asker
+from tests.seeder.swarm_routes import swarm_routes
+from tests.swarm.swarm_desk import SwarmDesk
 
 PIECE = 65536
 USER_CODE = "BCDF-GHJK"
@@ -114,6 +111,7 @@ class FakeShop(SignedWords):
     document: dict[str, Any] = field(default_factory=dict)  # what the shop document says instead
     expires: datetime | None = None
     leases: LeaseDesk = field(default_factory=LeaseDesk)
+    swarms: SwarmDesk = field(default_factory=SwarmDesk)
     certificate_from: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     certificate_to: datetime = datetime(2040, 1, 1, tzinfo=UTC)
     _pending: dict[str, str] = field(default_factory=dict)
@@ -220,6 +218,7 @@ class FakeShop(SignedWords):
                 Route("/api/v1/licences/{licence}/status", self._status),
                 Route("/api/v1/licences/{licence}/lease", self._lease, methods=["POST"]),
                 Route("/api/v1/progress", self._progress, methods=["PUT"]),
+                *swarm_routes(self.swarms, self._refusal, self._owner),
                 Route("/announce/{token}", self._announce),
                 WebSocketRoute("/ws/seeder/", self._socket),
             ]
@@ -410,6 +409,8 @@ class FakeShop(SignedWords):
         refusal, package = self._refusal(request), self._package(request)
         if refusal or package is None:
             return refusal or _error(404, "not_found", "There is no such package.")
+        if self.swarms.closed(package.id):
+            return Response(package.metainfo)
         url = f"{self.site}/announce/{self._owner(request)}"
         return Response(with_announce(package.metainfo, url))
 

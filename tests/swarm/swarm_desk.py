@@ -7,7 +7,7 @@ import string
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drm.swarm_authority import issue_certificate
@@ -25,7 +25,7 @@ _LETTERS = string.ascii_letters + string.digits
 class SwarmDesk:
     """Packages by their authorities; `away` and `out` are its switches."""
 
-    clock: Callable[[], datetime]
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     interval: int = 300
     away: bool = False
     authorities: dict[str, Authority] = field(default_factory=dict)
@@ -36,6 +36,9 @@ class SwarmDesk:
     events: list[tuple[str, str, str]] = field(default_factory=list)  # device, package, event
     certificates: list[tuple[str, str]] = field(default_factory=list)  # device, package
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def closed(self, package: str) -> bool:
+        return package in self.authorities
 
     def shop(self, device: str, *, host: str = "127.0.0.1") -> Shop:
         """The shop as one device sees it, which calls from `host`."""
