@@ -26,6 +26,7 @@ NAMES = [
     "sealing",
     "upload",
     "download",
+    "offload",
     "announces",
     "crowd",
     "player",

@@ -7,25 +7,21 @@ encrypt. The figures are the medians of the rounds.
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import libtorrent as lt
 
+from benchmarks import package
 from benchmarks.results import Result
-from drm.keys import IdentityKey
-from drm.merkle import FileHasher
-from drm.swarm_authority import MemberKey, create_authority, issue_certificate
 from seeder.session import Session, SessionSettings, TorrentState
 from seeder.tls import FFDHE2048
-from seeder.torrents import build_metainfo, file_name, info_hash, with_authority
+from seeder.torrents import info_hash
 
 __all__ = ["run"]
 
@@ -33,18 +29,8 @@ SIZE = 1024 * 1024 * 1024
 PIECE_LENGTH = 1024 * 1024
 ROUNDS = 5
 OPEN_BAR, CLOSED_BAR = 0.95, 0.9
-NAME = "ab" * 32
 LISTEN = "127.0.0.1:0,127.0.0.1:0s"
 SETTINGS = SessionSettings(tcp_only=True)
-BLOCK = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """A certificate of the closed swarm and its key, PEM."""
-
-    certificate: str
-    key: str
 
 
 @dataclass(frozen=True)
@@ -53,29 +39,24 @@ class _Swarm:
 
     metainfo: bytes
     port: int
-    shown: _Pass | None
+    shown: package.Closed | None
 
 
 def run() -> list[Result]:
     """Download by turns; give the speeds in MB/s."""
-    # In memory where there is room: a disk that is busy with the last round's bytes would
-    # decide more than either program does.
-    memory = Path("/dev/shm")  # noqa: S108
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 3 * SIZE
-    folder = Path(tempfile.mkdtemp(prefix="geobuk-download-", dir=memory if roomy else None))
+    folder = Path(tempfile.mkdtemp(prefix="geobuk-download-", dir=package.roomy_folder(3 * SIZE)))
     try:
-        open_metainfo = _make_package(folder / "origin")
-        closed_metainfo, shown = _close(open_metainfo)
+        sealed = package.make(folder / "origin", size=SIZE, piece_length=PIECE_LENGTH)
         with Session(LISTEN, folder / "state", settings=SETTINGS) as origin:
-            for metainfo in (open_metainfo, closed_metainfo):
+            for metainfo in (sealed.open_metainfo, sealed.metainfo):
                 origin.add(metainfo, folder / "origin", seed_mode=True)
-            closed_hash = info_hash(closed_metainfo)
-            origin.set_certificate(closed_hash, shown.certificate, shown.key)
+            closed_hash = info_hash(sealed.metainfo)
+            origin.set_certificate(closed_hash, sealed.certificate, sealed.key)
             origin.wait_for_state(closed_hash, TorrentState.SEEDING, timeout=10)
             return [
-                _compare("open", _Swarm(open_metainfo, origin.port, None), folder, OPEN_BAR),
+                _compare("open", _Swarm(sealed.open_metainfo, origin.port, None), folder, OPEN_BAR),
                 _compare(
-                    "closed", _Swarm(closed_metainfo, origin.tls_port, shown), folder, CLOSED_BAR
+                    "closed", _Swarm(sealed.metainfo, origin.tls_port, sealed), folder, CLOSED_BAR
                 ),
             ]
     finally:
@@ -102,33 +83,6 @@ def _compare(kind: str, swarm: _Swarm, folder: Path, bar: float) -> Result:
         ratio=value / reference,
         bar=bar,
     )
-
-
-def _make_package(save_path: Path) -> bytes:
-    path = save_path / NAME / file_name(0)
-    path.parent.mkdir(parents=True)
-    hasher = FileHasher(PIECE_LENGTH)
-    with path.open("wb") as file:
-        for _ in range(SIZE // BLOCK):
-            data = os.urandom(BLOCK)
-            file.write(data)
-            hasher.update(data)
-    digest = hasher.finish()
-    return build_metainfo(
-        name=NAME,
-        files=[(SIZE, digest.root)],
-        piece_layers=[digest.piece_layer],
-        piece_length=PIECE_LENGTH,
-    )
-
-
-def _close(metainfo: bytes) -> tuple[bytes, _Pass]:
-    now, authority, key = datetime.now(UTC), IdentityKey.generate(), MemberKey()
-    closed = with_authority(metainfo, create_authority(authority, package_id=NAME, now=now))
-    issued = issue_certificate(
-        key.request(), key=authority, package_id=NAME, now=now, lifetime=timedelta(hours=1)
-    )
-    return closed, _Pass(issued.pem, key.private_pem())
 
 
 def _with_our_session(swarm: _Swarm, place: Path) -> float:
