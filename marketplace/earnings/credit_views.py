@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.accounts.types import User
 from marketplace.earnings import credit
+from marketplace.rewards import queries as rewards
 
 __all__ = ["credit_page"]
 
@@ -29,6 +30,7 @@ def credit_page(request: HttpRequest) -> HttpResponse:
     context = {
         "balances": credit.balances_of(request.user),
         "currency": currency,
+        "waits": rewards.waiting_sums(request.user),
         "page": page,
         "lines": credit.lines_of(page.object_list),
     }
