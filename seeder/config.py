@@ -4,6 +4,8 @@ The home folder is GEOBUK_HOME, or the user's data folder of the system:
 
     config.json            which shop the commands mean when none is named
     run.lock, state.json   the daemon: who holds it, what it last did
+    preferences.json       the owner's limits, for every shop (seeder.preferences)
+    usage.json, .last      what each month has sent and fetched (seeder.usage)
     shops/<name>/          one folder for each shop, 0700
         shop.json          address, endpoints and the pinned root key
         device.json        this device's private keys, or where they lie, 0600
