@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from marketplace.accounts.models import Device
-from marketplace.packaging.models import Package
+from marketplace.accounts.types import Device
+from marketplace.packaging.types import Package
 
 __all__ = ["Claim", "Receipt", "ReceiptChain", "SeenNetwork"]
 

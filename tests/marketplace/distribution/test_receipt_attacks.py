@@ -17,7 +17,7 @@ from drm.signed import document_hash, sign
 from marketplace.accounts import services as accounts
 from marketplace.distribution import queries
 from marketplace.distribution.errors import ReceiptsBrokenError, ReceiptsRefusedError
-from marketplace.distribution.models import Claim, Receipt, ReceiptChain
+from marketplace.distribution.models import Claim, Receipt, ReceiptChain, SwarmLabel
 from marketplace.distribution.receipts import CHAINS_A_DAY
 from marketplace.licensing import services as licensing
 from marketplace.licensing.models import Entitlement
@@ -197,7 +197,18 @@ def test_a_coalition_that_moves_apart_after_it_was_seen_together(crowd: Crowd) -
     eve = crowd.joins("eve", address="198.51.100.9")
     eve.says()
     eve.address = "203.0.113.1"
-    crowd.restarts(eve)
+    SwarmLabel.objects.filter(device=eve.device).update(address=eve.address)
+
+    crowd.deliver(eve, ada, 1000)
+
+    assert crowd.deliveries(ada) == {}
+
+
+def test_a_coalition_that_hands_in_its_receipts_from_elsewhere(crowd: Crowd) -> None:
+    """Where the labels were asked for, and announced, is enough as well."""
+    ada = crowd.joins("ada", address="198.51.100.7")
+    eve = crowd.joins("eve", address="198.51.100.9")
+    ada.address, eve.address = "192.0.2.1", "203.0.113.1"
 
     crowd.deliver(eve, ada, 1000)
 
