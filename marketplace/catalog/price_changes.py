@@ -10,7 +10,7 @@ from marketplace.catalog.editions import copies_taken
 from marketplace.catalog.errors import PriceError, PricingError
 from marketplace.catalog.models import Listing
 from marketplace.catalog.types import PriceTerms
-from marketplace.core.fees import check_price
+from marketplace.core.fees import PoolError, check_pool, check_price
 from marketplace.core.money import Money
 
 __all__ = ["MAX_COPIES", "apply_pricing", "check_pricing", "terms_of_pricing"]
@@ -24,6 +24,11 @@ def check_pricing(price: Money, terms: PriceTerms) -> None:
     check_price(price)
     if terms.copies is not None and not 1 <= terms.copies <= MAX_COPIES:
         raise PricingError("copies", _("Choose from 1 to %(most)d.") % {"most": MAX_COPIES})
+    if terms.pool_bps is not None:
+        try:
+            check_pool(terms.pool_bps)
+        except PoolError as error:
+            raise PricingError("pool", str(error)) from error
     if terms.pricing == _Pricing.OPEN:
         _check_suggestion(price, terms.suggested)
     elif terms.suggested is not None:
@@ -42,6 +47,7 @@ def terms_of_pricing(listing: Listing) -> PriceTerms:
         suggested=None if suggested is None else Money(suggested, listing.currency),
         interval=listing.interval,
         copies=listing.copies,
+        pool_bps=listing.pool_bps,
     )
 
 
@@ -61,6 +67,7 @@ def apply_pricing(listing: Listing, price: Money, terms: PriceTerms | None) -> N
         terms.interval,
         terms.copies,
     )
+    listing.pool_bps = terms.pool_bps
     listing.suggested_minor = None if terms.suggested is None else terms.suggested.minor
     if listing.is_subscription:
         # It opens while it is paid for, and so can neither be kept nor passed on.

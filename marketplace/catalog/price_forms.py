@@ -11,6 +11,7 @@ from marketplace.catalog.errors import PriceError, PricingError
 from marketplace.catalog.models import Listing
 from marketplace.catalog.price_changes import MAX_COPIES, check_pricing
 from marketplace.catalog.types import PriceTerms
+from marketplace.core.fees import as_percent
 from marketplace.core.money import CURRENCIES, Money, MoneyError, parse_money
 
 __all__ = ["CURRENCY_CHOICES", "AmountInput", "PriceFields"]
@@ -77,6 +78,17 @@ class PriceFields(forms.Form):
         ),
     )
 
+    pool = forms.DecimalField(
+        label=_("Percent for delivery"),
+        required=False,
+        max_digits=5,
+        decimal_places=2,
+        help_text=_(
+            "Of each sale, for buyers who deliver it to others. What nobody delivered comes back"
+            " to you. Left empty, what is usual here."
+        ),
+    )
+
     def __init__(
         self,
         data: Any = None,
@@ -110,6 +122,7 @@ class PriceFields(forms.Form):
             suggested=self._suggestion,
             interval=cleaned.get("interval", ""),
             copies=cleaned.get("copies"),
+            pool_bps=None if cleaned.get("pool") is None else int(cleaned["pool"] * 100),
         )
 
     def clean(self) -> dict[str, Any]:
@@ -126,7 +139,7 @@ class PriceFields(forms.Form):
         self.money = self._amount(cleaned, "price")
         if cleaned.get("suggested"):
             self._suggestion = self._amount(cleaned, "suggested")
-        if self.money is None or {"suggested", "interval", "copies"} & set(self.errors):
+        if self.money is None or {"suggested", "interval", "copies", "pool"} & set(self.errors):
             return
         try:
             check_pricing(self.money, self.price_terms or PriceTerms())
@@ -154,4 +167,5 @@ def _initial(listing: Listing | None) -> dict[str, Any]:
         "suggested": "" if suggested is None else Money(suggested, listing.currency).typed(),
         "interval": listing.interval or Listing.Interval.MONTH,
         "copies": listing.copies,
+        "pool": None if listing.pool_bps is None else as_percent(listing.pool_bps),
     }

@@ -38,13 +38,15 @@ class PriceTerms:
 
     `pricing`: fixed, open (buyers choose, from the price on; `suggested` is what their form
     begins with) or subscription (the price is paid each `interval`: month or year). `copies`:
-    how many are sold at most, None for any number.
+    how many are sold at most, None for any number. `pool_bps`: hundredths of a percent of each
+    sale for its delivery, None for the operator's.
     """
 
     pricing: str = "fixed"
     suggested: Money | None = None
     interval: str = ""
     copies: int | None = None
+    pool_bps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,19 +28,22 @@ __all__ = ["Left", "end_sale", "left_of", "price_note", "sale"]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What becomes of one price: what the shop keeps, the tax in it, what its seller gets."""
+    """What becomes of one price: what the shop keeps, the tax in it, what is set aside for
+    delivery, what its seller gets."""
 
     price: Money
     fee: Money
     tax: Money
+    pool: Money
     left: Money
 
 
-def left_of(price: Money) -> Left:
+def left_of(price: Money, *, pool_bps: int | None = None) -> Left:
     """How a sale at `price` is shared out. A free one is nothing to anybody."""
     left, fee = fees.left_for_seller(price), fees.platform_fee(price)
     tax = Money(price.minor - fee.minor - left.minor, price.currency)
-    return Left(price, fee, tax, left)
+    pool = fees.delivery_pool(price, fee=fee, bps=pool_bps)
+    return Left(price, fee, tax, pool, Money(left.minor - pool.minor, price.currency))
 
 
 @never_cache
@@ -65,7 +68,8 @@ def note_of(data: object) -> dict[str, object]:
     amounts = [form.money]
     if terms is not None and terms.suggested is not None and terms.suggested != form.money:
         amounts.append(terms.suggested)
-    return {"rows": [left_of(amount) for amount in amounts], "terms": terms}
+    pool = None if terms is None or "pool" in form.errors else terms.pool_bps
+    return {"rows": [left_of(amount, pool_bps=pool) for amount in amounts], "terms": terms}
 
 
 @never_cache

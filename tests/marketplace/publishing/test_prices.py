@@ -65,6 +65,21 @@ def test_a_listing_is_sold_in_each_way(studio: Client) -> None:
     assert (series.pricing, series.interval, series.copies) == ("subscription", "year", None)
 
 
+def test_a_seller_says_how_much_of_a_sale_is_for_delivery(studio: Client) -> None:
+    for typed, bps in (("", None), ("2.5", 250), ("20", 2_000), ("1", 100)):
+        assert studio.post("/studio/new/", _listing_form(pool=typed)).status_code == 302
+        assert Listing.objects.latest("created_at").pool_bps == bps
+
+    listing = Listing.objects.latest("created_at")
+    for typed in ("0.99", "20.01", "-1", "much"):
+        answer = studio.post(f"/studio/{listing.pk}/", _listing_form(pool=typed))
+        assert answer.status_code == 422, typed
+        listing.refresh_from_db()
+        assert listing.pool_bps == 100
+    ask = _listing_form(pool="20")
+    assert "₩2,400 is for delivery" in studio.get("/studio/price-note/", ask).content.decode()
+
+
 def test_what_a_choice_puts_away_is_not_asked_for(studio: Client) -> None:
     form = _listing_form(pricing="fixed", suggested="nonsense", interval="never")
 
@@ -147,9 +162,10 @@ def test_the_note_says_what_is_left(studio: Client, settings: Settings) -> None:
     wrong = studio.get("/studio/price-note/", ask | {"price": "11"}).content.decode()
     empty = studio.get("/studio/price-note/", ask | {"price": ""}).content.decode()
 
-    assert "Of ₩11,000, ₩8,900 is yours." in plain
+    assert "Of ₩11,000, ₩8,570 is yours." in plain
     assert "The shop keeps ₩1,100; ₩1,000 is tax." in plain
-    assert "At ₩22,000, ₩17,800 is yours." in opened
+    assert "At ₩22,000, ₩17,140 is yours." in opened
+    assert "₩330 is for delivery" in plain
     assert "Cards cannot be charged less" in wrong
     assert not empty.strip()
 
@@ -157,7 +173,7 @@ def test_the_note_says_what_is_left(studio: Client, settings: Settings) -> None:
 def test_the_page_carries_the_note_without_a_script(studio: Client, maker: User) -> None:
     listing = put_on_sale(maker)
 
-    assert "Of ₩12,000, ₩10,800 is yours." in studio.get(f"/studio/{listing.pk}/").content.decode()
+    assert "Of ₩12,000, ₩10,440 is yours." in studio.get(f"/studio/{listing.pk}/").content.decode()
 
 
 def test_a_sale_is_planned_shown_and_ended(studio: Client, maker: User) -> None:
