@@ -344,6 +344,8 @@ class Session(SessionView):
         alone = len(torrent.paths) == 1
         parameters.save_path = str(torrent.folder if alone else torrent.save_path)
         parameters.flags &= ~(flags.auto_managed | flags.paused | flags.apply_ip_filter)
+        if torrent.kept_out:
+            parameters.flags |= flags.apply_ip_filter
         if paused:
             parameters.flags |= flags.paused
         if torrent.seed_mode:

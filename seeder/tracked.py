@@ -99,6 +99,8 @@ class TrackedTorrent:
         # its last pieces, so what is finished counts as being checked until a flush.
         self._ends_unflushed = False
         self._flush_covers_end = False
+        self._shown: TorrentSnapshot | None = None
+        self._shown_for: tuple[object, ...] = ()
 
     def require_sizes(self) -> None:
         """Raise SourceFilesError unless every file is there with its full size."""
@@ -178,6 +180,14 @@ class TrackedTorrent:
 
     def snapshot(self) -> TorrentSnapshot:
         """Give what is known now; before the first status it counts as being checked."""
+        # A thousand idle torrents are looked at several times a second: made once, shown often.
+        said = (self.fault, self.held, self.tracker_error)
+        known = (self.status, self._ends_unflushed, self._doubted, self.certified, said)
+        if self._shown is None or self._doubted or known != self._shown_for:
+            self._shown, self._shown_for = self._look(), known
+        return self._shown
+
+    def _look(self) -> TorrentSnapshot:
         status = self.status or _unknown(self.info.info_hash)
         state = self._state(status)
         complete = state is TorrentState.SEEDING
