@@ -16,6 +16,12 @@ __all__ = ["ACTS", "machine_over"]
 # What can happen, each as likely as any other. The second number may be missing.
 ACTS: dict[str, Callable[[Scene, int, int | None], None]] = {
     "buy": lambda scene, one, other: scene.buy(one, one // 2, other),
+    "buy with a code": lambda scene, one, other: scene.buy(one, one // 2, other, code=one // 3),
+    "buy with credit": lambda scene, one, other: scene.buy(one, one // 2, other, credit=True),
+    "buy with both": lambda scene, one, other: scene.buy(
+        one, one // 2, other, code=one // 3, credit=True
+    ),
+    "earn": lambda scene, one, other: scene.earn(one, other or one),
     "pay": lambda scene, one, other: scene.pay(one, (other or 0) // 5, other or 0),
     "come back": lambda scene, one, other: scene.come_back(one),
     "two at once": lambda scene, one, other: scene.two_at_once(one, other or 0),
@@ -53,11 +59,28 @@ def machine_over(
     """
 
     class Schedule(RuleBasedStateMachine):
-        @initialize(first=_number, second=st.none() | _number, card=_number, method=_number)
-        def begin(self, first: int, second: int | None, card: int, method: int) -> None:
+        @initialize(
+            first=_number,
+            second=st.none() | _number,
+            code=st.none() | _number,
+            credit=_maybe,
+            card=_number,
+            method=_number,
+        )
+        def begin(
+            self,
+            first: int,
+            second: int | None,
+            code: int | None,
+            credit: int | None,
+            card: int,
+            method: int,
+        ) -> None:
             self.scene = scene_of(done)
             done["schedules"] += 1
-            self.scene.buy(0, first, second)
+            if credit is not None:
+                self.scene.earn(0, credit)
+            self.scene.buy(0, first, second, code=code, credit=credit is not None)
             self.scene.pay(0, card, method)
 
         @rule(kind=st.sampled_from(sorted(ACTS)), one=_number, other=_maybe)

@@ -27,6 +27,9 @@ from marketplace.checkout import services
 from marketplace.checkout.types import Wish
 from marketplace.core.errors import MarketplaceError
 from marketplace.core.money import Money
+from marketplace.discounts import services as discounts
+from marketplace.discounts.types import Code, CodeTerms
+from marketplace.ledger import services as ledger
 from marketplace.orders.models import Bill, Order
 from marketplace.orders.queries import terms_of
 from marketplace.payments import stripe_client
@@ -34,11 +37,12 @@ from marketplace.payments.models import Payment
 from tests.marketplace.money.tills import Till
 from tests.marketplace.stripe_fixtures import signed
 
-__all__ = ["CARDS", "Scene"]
+__all__ = ["CARDS", "USES", "Scene"]
 
 # Declined, and those whose refunds and disputes go other ways, beside the good one.
 CARDS = ("4242424242424242", "4000000000000002", "4000000000007726", "4000000000005126")
 METHODS = ("card", "card", "card", "bank", "bank_fail")
+USES = 2  # of each discount code
 STRIPES_NO = (sdk.InvalidRequestError, sdk.APIError)
 
 
@@ -61,23 +65,36 @@ class Scene:
         self.buyers = [
             User.objects.create_user(f"{uuid.uuid4().hex}@example.org") for _ in range(2)
         ]
+        self.granted = [0, 0]  # shop credit, by buyer
+        self.codes = self._make_codes()
         self.seen_events: set[str] = {event["id"] for event in self.till.events()}
         self.waiting: list[dict[str, Any]] = []
 
     # buyers
 
-    def buy(self, buyer: int, first: int, second: int | None) -> None:
-        """Press the button for one listing, or for two at once."""
+    def buy(
+        self,
+        buyer: int,
+        first: int,
+        second: int | None,
+        *,
+        code: int | None = None,
+        credit: bool = False,
+    ) -> None:
+        """Press the button for one listing, or for two at once, perhaps with a code or credit."""
         wanted = {first % 4} | (set() if second is None else {second % 4})
         wishes = [
             Wish(listing_id=one.pk, seen=terms_of(one).token)
             for number, one in enumerate(self.listings)
             if number in wanted
         ]
-        with self._attempt("buy"):
+        text = "" if code is None else self.codes[code % len(self.codes)].text
+        with self._attempt("buy" + " with a code" * bool(text) + " with credit" * credit):
             services.start_checkout(
                 buyer=self.buyers[buyer % 2],
                 wishes=wishes,
+                code=text,
+                use_credit=credit,
                 site="http://shop.test",
                 language="en",
                 now=timezone.now(),
@@ -120,7 +137,38 @@ class Scene:
         finally:
             connections.close_all()
 
+    def earn(self, buyer: int, amount: int) -> None:
+        """The shop gives one of them credit: a part of a price, or more than all of it."""
+        minor = 1 + amount * 997 % 12_000
+        ledger.grant_credit(
+            user_id=self.buyers[buyer % 2].pk,
+            amount=Money(minor, "KRW"),
+            source=f"gift:{uuid.uuid4()}",
+            at=timezone.now(),
+            reason="",
+        )
+        self.granted[buyer % 2] += minor
+        self.done["earn"] += 1
+
     # sellers
+
+    def _make_codes(self) -> list[Code]:
+        """Of each of the two sellers one code: a quarter off, and an amount off."""
+        offers: list[dict[str, Any]] = [{"percent": 25}, {"amount": Money(1_500, "KRW")}]
+        return [
+            discounts.create_code(
+                seller=listing.seller,
+                terms=CodeTerms(
+                    text=uuid.uuid4().hex[:12],
+                    starts_at=self.began,
+                    total_limit=USES,
+                    buyer_limit=None,
+                    **offer,
+                ),
+                now=timezone.now(),
+            )
+            for listing, offer in zip((self.listings[0], self.listings[-1]), offers, strict=True)
+        ]
 
     def refund(self, which: int, part: int | None) -> None:
         """The seller gives the price back, or a part of it."""

@@ -48,5 +48,6 @@ def test_every_schedule_ends_where_the_money_is(stripe: Emulator, part: int) -> 
     )
 
     assert done["schedules"] >= count, done
-    for kind in ("buy", "pay", "refund", "refund_at_stripe", "dispute", "deliver", "lose"):
+    kinds = ("buy", "pay", "refund", "refund_at_stripe", "dispute", "deliver", "lose", "earn")
+    for kind in (*kinds, "buy with a code", "buy with credit"):
         assert done[kind] >= count // 50, (kind, done)

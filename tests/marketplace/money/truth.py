@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import stripe
+
 from marketplace.ledger import queries as books
 from marketplace.ledger import services as ledger
 from marketplace.ledger.types import AccountKind
 from marketplace.licensing.models import Entitlement
 from marketplace.orders.models import Bill, Order
 from marketplace.payments.models import Payment, Refund
+from tests.marketplace.money.promises import credit_back, credit_of, promised
 from tests.marketplace.money.scene import Scene
 
 __all__ = ["deviations"]
@@ -32,6 +35,7 @@ def deviations(scene: Scene) -> list[str]:
     return [
         *(found for bill in scene.bills() for found in _of_bill(scene, bill)),
         *_charged_twice(scene),
+        *promised(scene),
         *ledger.faults(),
     ]
 
@@ -39,6 +43,9 @@ def deviations(scene: Scene) -> list[str]:
 def _of_bill(scene: Scene, bill: Bill) -> Iterator[str]:
     payment = Payment.objects.filter(bill_id=bill.pk).first()
     orders = list(bill.orders.all())
+    if payment is not None and payment.amount_minor == 0:
+        yield from _of_paid_by_credit(payment, orders)
+        return
     if payment is None or payment.session_id is None:
         for order in orders:
             if order.state not in ("pending", "expired"):
@@ -60,13 +67,25 @@ def _of_bill(scene: Scene, bill: Bill) -> Iterator[str]:
     yield from _of_paid(scene, payment, orders, intent.id)
 
 
+def _of_paid_by_credit(payment: Payment, orders: list[Order]) -> Iterator[str]:
+    """Stripe never heard of it: what goes back is what was asked for, at once."""
+    yield from _of_books(payment, orders, 0)
+    for order in orders:
+        wanted = "refunded" if credit_of(order) >= order.price_minor else "paid"
+        if order.state != wanted:
+            yield f"{order.number} is {order.state}, and should be {wanted}"
+        yield from _of_access(order, asked=False)
+
+
 def _of_paid(scene: Scene, payment: Payment, orders: list[Order], intent: str) -> Iterator[str]:
     refunds = scene.till.sdk.v1.refunds.list({"payment_intent": intent, "limit": 100}).data
     done = [refund for refund in refunds if refund.status == "succeeded"]
     disputes = scene.till.sdk.v1.disputes.list({"payment_intent": intent, "limit": 100}).data
     lost = any(dispute.status == "lost" for dispute in disputes)
     asked = any(dispute.status in _OPEN_DISPUTE for dispute in disputes)
-    all_back = sum(refund.amount for refund in done) >= payment.amount_minor
+    # All of the cash back by the dashboard means all; from our own pages it may be a part.
+    by_hand = any("refund" not in _metadata(refund) for refund in done)
+    all_back = by_hand and sum(refund.amount for refund in done) >= payment.amount_minor
     yield from _of_books(
         payment,
         orders,
@@ -77,15 +96,20 @@ def _of_paid(scene: Scene, payment: Payment, orders: list[Order], intent: str) -
         ours = [r.amount for r in done if _order_of(r, payment) == order.pk]
         if lost:
             wanted = {"charged_back", "refunded"} if ours or all_back else {"charged_back"}
-        elif all_back or sum(ours) >= order.price_minor:
+        elif (all_back and order.cash.minor) or sum(ours) + credit_of(order) >= order.price_minor:
             wanted = {"refunded"}
         else:
             wanted = {"paid"}
         if order.state not in wanted:
             yield f"{order.number} is {order.state}, and should be {' or '.join(sorted(wanted))}"
-        if order.state == "paid" and order.refunded_minor != sum(ours):
-            yield f"{order.number} says {order.refunded_minor} went back; {sum(ours)} did"
+        back = sum(ours) + credit_of(order)
+        if order.state == "paid" and order.refunded_minor != back:
+            yield f"{order.number} says {order.refunded_minor} went back; {back} did"
         yield from _of_access(order, asked=asked)
+
+
+def _metadata(refund: stripe.Refund) -> dict[str, str]:
+    return refund.metadata.to_dict() if refund.metadata else {}
 
 
 def _order_of(refund: object, payment: Payment) -> object:
@@ -119,14 +143,17 @@ def _of_books(payment: Payment, orders: list[Order], gone: int) -> Iterator[str]
     left -= sum(minor for of_order in borne.values() for minor in of_order.values())
     left += sum(books.rewards_given(pks).values())
     numbers = ", ".join(order.number for order in orders)
-    if left != payment.amount_minor - gone:
-        yield f"of {numbers} {gone} is gone, and seller, platform and pool have {left} left"
-    for order_id, kinds in parts.items():
+    credit = sum(order.credit_minor - credit_back(order) for order in orders)
+    if left != payment.amount_minor - gone + credit:
+        yield (
+            f"of {numbers} {gone} is gone, {credit} of credit is spent, and seller, platform and"
+            f" pool have {left} left"
+        )
+    for order in orders:
         for kind in (AccountKind.POOL, AccountKind.REWARDS):
-            if kinds.get(kind, 0) < 0:
-                yield f"{order_id} has {kinds[kind]} left of its {kind}"
-            if kinds.get(kind) and gone >= payment.amount_minor:
-                yield f"all of {numbers} is gone, and {kinds[kind]} of its {kind} is left"
+            minor = parts.get(order.pk, {}).get(kind, 0)
+            if minor < 0 or (minor and order.state in ("refunded", "charged_back")):
+                yield f"{order.number} is {order.state} and has {minor} left of its {kind}"
 
 
 def _charged_twice(scene: Scene) -> Iterator[str]:
