@@ -1,7 +1,7 @@
 """Announcing to closed swarms over the API: who is there, whom to dial, whom to cut.
 
 The peers are kept where the tracker keeps those of open swarms; here the peer id is the
-label. The newcomer dials: whoever was there before learns of it when it announces again.
+label. The newcomer dials; some of those who were there before are told to ask, and dial it, too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from marketplace.distribution.errors import AddressUnknownError
 from marketplace.distribution.labels import require_label
 from marketplace.distribution.models import OriginSeat, OriginState, Torrent
 from marketplace.distribution.networks import note_network
+from marketplace.distribution.newcomers import tell_of_newcomer
 from marketplace.distribution.swarm import View, heard
 from marketplace.licensing import queries as licensing
 
@@ -131,7 +132,10 @@ def announce_device(
             answer.refused += [refused] if refused else []
             continue
         view = _hear(torrent, device, label, port, address, item, now=now.timestamp())
-        peers = [*origin.peers_for(item), *(_met(peer) for peer in view.peers)]
+        others = [_met(peer) for peer in view.peers]
+        if item.event == "started" and item.left > 0:
+            tell_of_newcomer(item.package, [peer.label for peer in others])
+        peers = [*origin.peers_for(item), *others]
         seeds = view.size.seeds + origin.serves(item.package)
         answer.swarms.append(
             SwarmView(
