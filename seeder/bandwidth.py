@@ -15,9 +15,19 @@ from typing import Final
 
 from seeder.schedule import OFF, UNLIMITED, Rule, stricter, turning_points
 
-__all__ = ["Allowance", "Preferences", "Reason", "Used", "month_of", "next_month", "plan"]
+__all__ = [
+    "Allowance",
+    "Preferences",
+    "Reason",
+    "Used",
+    "brake",
+    "month_of",
+    "next_month",
+    "plan",
+]
 
-# The last of a month's budget goes slowly, so that it is not overrun between two looks.
+# The last of a month's budget goes slowly, so that it is not overrun between two looks: it
+# lasts for as many as these. Below so many bytes that is worth a word to the owner.
 SLOW_FROM: Final = 64_000_000
 LOOKS: Final = 4
 LEAST_SLOW: Final = 64_000
@@ -103,6 +113,12 @@ def plan(now: datetime, preferences: Preferences, used: Used) -> Allowance:
     )
 
 
+def brake(budget: int | None, used: int) -> int:
+    """The rate at which what is left of a budget lasts for a few looks yet, however fast the
+    line is; UNLIMITED where there is no budget."""
+    return UNLIMITED if budget is None else max((budget - used) // LOOKS, LEAST_SLOW)
+
+
 def _scheduled(now: datetime, preferences: Preferences, *, up: bool) -> tuple[int, Reason]:
     """The rate without regard to the month, and whether it is the schedule's."""
     base = preferences.up if up else preferences.down
@@ -129,10 +145,9 @@ def _lane(now: datetime, preferences: Preferences, used: Used, *, up: bool) -> t
     left = budget - (used.up if up else used.down)
     if left <= 0:
         return OFF, Reason.MONTH
-    if left < SLOW_FROM:
-        slow = max(left // LOOKS, LEAST_SLOW)
-        if stricter(rate, slow) != rate:
-            return slow, Reason.MONTH
+    slow = brake(budget, budget - left)
+    if left < SLOW_FROM and stricter(rate, slow) != rate:
+        return slow, Reason.MONTH
     return rate, reason
 
 

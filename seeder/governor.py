@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from seeder.alerts import TorrentState
-from seeder.bandwidth import Allowance, Preferences, Reason, Used, month_of, plan
+from seeder.bandwidth import Allowance, Preferences, Reason, Used, brake, month_of, plan
 from seeder.config import Home
 from seeder.errors import DamagedFileError, SessionClosedError, UnknownTorrentError
 from seeder.preferences import load_preferences, preferences_file, signature
-from seeder.schedule import stricter
+from seeder.schedule import MOST, UNLIMITED, stricter
 from seeder.session import Session, TorrentSnapshot
 from seeder.usage import Meter, UsageFile
 
@@ -77,7 +77,8 @@ class Governor:
         self._seen: tuple[int, ...] | str | None = "nothing yet"
         self._preferences = Preferences()
         self._note = ""
-        self._applied: tuple[object, ...] | None = None
+        self._switches: tuple[bool, bool, bool] | None = None
+        self._rates: tuple[int, int, bool] | None = None
         self._kept: set[str] = set()
         self._allowance = self._plan()
 
@@ -205,20 +206,20 @@ class Governor:
         allowance, preferences = self._allowance, self._preferences
         router = preferences.upnp and self._most.router
         open_swarms = preferences.dht and self._most.open_swarms
-        wanted = (
-            allowance.sharing,
-            allowance.up,
-            allowance.down,
+        switches = (allowance.sharing, router, open_swarms)
+        if switches != self._switches:
+            self._session.set_sharing(allowance.sharing)
+            self._session.set_discovery(router=router, open_swarms=open_swarms)
+            self._switches = switches
+        used = self._months.get(month_of(self._wall()), Used())
+        rates = (
+            _within(allowance.down, brake(preferences.month_down, used.down)),
+            _within(allowance.up, brake(preferences.month_up, used.up)),
             preferences.lan,
-            router,
-            open_swarms,
         )
-        if wanted == self._applied:
-            return
-        self._session.set_sharing(allowance.sharing)
-        self._session.set_rates(download=allowance.down, upload=allowance.up, lan=preferences.lan)
-        self._session.set_discovery(router=router, open_swarms=open_swarms)
-        self._applied = wanted
+        if rates != self._rates:
+            self._session.set_rates(download=rates[0], upload=rates[1], lan=rates[2])
+            self._rates = rates
 
     def _steer(self) -> None:
         """Pause what may not run, and let go on what was kept and may run again."""
@@ -284,3 +285,9 @@ def held_note(torrent: TorrentSnapshot | None, governor: Governor | None) -> str
 
 def _local(wall: datetime | None) -> str | None:
     return wall.astimezone().isoformat() if wall else None
+
+
+def _within(rate: int, braked: int) -> int:
+    """The stricter of two rates, as libtorrent can take it."""
+    chosen = stricter(rate, braked)
+    return UNLIMITED if chosen > MOST else chosen

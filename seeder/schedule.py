@@ -15,6 +15,7 @@ from typing import Final
 from seeder.errors import LimitsError
 
 __all__ = [
+    "MOST",
     "OFF",
     "UNLIMITED",
     "Rule",
@@ -32,7 +33,7 @@ OFF: Final = -1
 MEGA: Final = 1_000_000
 # Requests for pieces go up, so less than this would end downloads as well.
 LEAST: Final = 5_000
-MOST: Final = 100_000 * MEGA
+MOST: Final = 2_000 * MEGA  # libtorrent counts in 32 bits
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY: Final = 24 * 60  # minutes

@@ -13,6 +13,7 @@ from seeder.bandwidth import (
     Preferences,
     Reason,
     Used,
+    brake,
     month_of,
     next_month,
     plan,
@@ -104,6 +105,15 @@ def test_the_last_of_a_budget_goes_slowly() -> None:
 
     assert (allowance.up, allowance.reason) == (1_000_000, Reason.MONTH)
     assert (allowance.down, allowance.down_reason) == (LEAST_SLOW, Reason.MONTH)
+
+
+@given(left=st.integers(1, 10**12), speed=st.integers(1, 10**10))
+def test_no_line_is_so_fast_that_it_overruns_a_budget_by_much(left: int, speed: int) -> None:
+    used = 0
+    while used < left:
+        used += min(speed, brake(left, used))  # one look a second
+
+    assert used < left + LEAST_SLOW
 
 
 def test_up_and_down_have_budgets_of_their_own() -> None:

@@ -151,6 +151,16 @@ def test_the_schedule_is_followed_by_the_clock(
     assert datetime.fromisoformat(during["until"]) == datetime(2026, 11, 25, 18).astimezone()
 
 
+def test_what_libtorrent_cannot_count_is_no_limit(
+    home: Home, sessions: tuple[Session, Session]
+) -> None:
+    save_preferences(home, Preferences(month_up=10**17))
+    with governor(home, sessions[0], most=Most(up=10**12)) as governing:
+        governing.look()
+
+        assert governing.sharing
+
+
 def test_limits_that_cannot_be_read_send_nothing_and_say_so(
     home: Home, sessions: tuple[Session, Session]
 ) -> None:

@@ -36,7 +36,22 @@ def test_a_rate_is_read_and_shown_again(text: str, rate: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "0.0", "-1", "1e3", "nan", "inf", "½", "1,5", "0x10", "1 2", "0.004", "999999"],
+    [
+        "",
+        "0",
+        "0.0",
+        "-1",
+        "1e3",
+        "nan",
+        "inf",
+        "½",
+        "1,5",
+        "0x10",
+        "1 2",
+        "0.004",
+        "2001",
+        "999999",
+    ],
 )
 def test_what_is_no_rate_is_refused_with_a_way_on(text: str) -> None:
     with pytest.raises(LimitsError, match=r"say (none|off)"):
