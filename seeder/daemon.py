@@ -15,7 +15,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -39,6 +39,7 @@ POLL_WITH_SOCKET = timedelta(minutes=10)
 POLL_WITHOUT_SOCKET = timedelta(minutes=1)
 POLL_AFTER_FAILURE = timedelta(seconds=15)
 STEP_SECONDS = 1.0
+WRITE = timedelta(seconds=10)  # at the latest, where nothing has changed
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
 LARGEST_EVENT = 64 * 1024
@@ -61,7 +62,8 @@ class RunState:
     bandwidth: dict[str, Any] = field(default_factory=dict)  # seeder.governor
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"items": [asdict(item) for item in self.items]}
+        head = {f.name: getattr(self, f.name) for f in fields(self)}
+        return head | {"items": [item.to_json() for item in self.items]}
 
 
 class EventSource(Protocol):
@@ -157,6 +159,8 @@ class Daemon:
         self._online = False
         self._listening = False
         self._note = ""
+        self._written: RunState | None = None
+        self._write_at = clock()
         self._refresh_at = clock()
         self.ended: SeederError | None = None
         self._threads = [
@@ -192,7 +196,9 @@ class Daemon:
             items=self._downloads.states(),
             bandwidth=self._downloads.bandwidth(),
         )
-        write_json(self._home.state_file, state.to_json(), durable=False)
+        if replace(state, updated_at="") != self._written or self._clock() >= self._write_at:
+            self._written, self._write_at = replace(state, updated_at=""), self._clock() + WRITE
+            write_json(self._home.state_file, state.to_json(), durable=False)
         return state
 
     def _listen(self) -> None:

@@ -51,7 +51,7 @@ from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.stored import mark_held
 from seeder.swarming import Swarming
-from seeder.tending import Forgiveness, Room
+from seeder.tending import Forgiveness, Rest, Room
 from seeder.torrents import info_hash, read_metainfo
 from seeder.unlocking import keep_unlock_fresh
 
@@ -102,6 +102,9 @@ class Downloads:
         self._opener = Opener(client.shop, folder, device, client, clock=clock)
         self._log = LogWatch(client, folder, clock=clock)
         self._failures: dict[str, _Failure] = {}
+        self._papers: dict[str, Papers] = {}
+        self._rest = Rest(session, clock=clock)
+        self._shown: tuple[object, tuple[ItemState, ...]] | None = None
         self._tracker_asked: dict[str, datetime] = {}
         self._wholeness = Wholeness(session, self.papers)
         self._room = Room(store, clock=clock)
@@ -110,12 +113,17 @@ class Downloads:
         self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
 
     def papers(self, package: str) -> Papers:
-        return self._opener.papers(package)
+        """The papers of a package; kept, since they remember which words were verified."""
+        papers = self._papers.get(package)
+        if papers is None:
+            papers = self._papers[package] = self._opener.papers(package)
+        return papers
 
     def refresh(self) -> None:
         """Give back what is asked for; ask the shop what is bought, and for its word on what is
         no more. Raises ShopError."""
         self._client.renew_shop()
+        self._papers.clear()  # the shop may have other keys now
         give_back(self._client, self._folder, self._device, clock=self._clock)
         self.items = refresh_library(
             self._client, self._folder, thumbprint=self._thumbprint, now=self._clock()
@@ -140,6 +148,7 @@ class Downloads:
     def hurry(self) -> None:
         """Forget the pauses: something has changed."""
         self._failures.clear()
+        self._rest.end()
 
     def hurry_swarm(self, package: str) -> None:
         """Announce a package soon: others have come or gone."""
@@ -149,11 +158,13 @@ class Downloads:
     def step(self) -> None:
         """Do what is to be done now. Raises only what ends all work (`is_final`)."""
         now = self._clock()
-        for command in plan(self._view(now)):
-            if self._do_guarded(command, now) is False:
-                break
-        self._wholeness.note()
-        self._forgiveness.forgive()
+        if self._failures or self._rest.is_over(self.items):
+            for command in plan(self._view(now)):
+                self._rest.end()
+                if self._do_guarded(command, now) is False:
+                    break
+            self._wholeness.note()
+            self._forgiveness.forgive()
         self._ask_again_where_trackers_refuse(now)
         self._swarm()
         if self.receipting is not None:
@@ -296,14 +307,19 @@ class Downloads:
 
     def states(self) -> tuple[ItemState, ...]:
         """Every active purchase, and what is still running of others, in the library's order."""
-        running = {torrent.name: torrent for torrent in self._session.snapshot()}
+        snapshot = self._session.snapshot()
+        now = (self.items, snapshot)
+        if self._shown and self._shown[0] == now and self._rest.holds and not self._failures:
+            return self._shown[1]
+        running = {torrent.name: torrent for torrent in snapshot}
         states: dict[str, ItemState] = {}
         for item in self._chosen():
             if item.package in states:
                 continue
             if item.active or item.package in running:
                 states[item.package] = self._state(item, running.get(item.package))
-        return tuple(states.values())
+        self._shown = (now, tuple(states.values()))
+        return self._shown[1]
 
     def _state(self, item: LibraryItem, torrent: TorrentSnapshot | None) -> ItemState:
         failure = self._failures.get(item.package)

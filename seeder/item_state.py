@@ -57,6 +57,10 @@ class ItemState:
             note=torrent.error or note,
         )
 
+    def to_json(self) -> dict[str, str | int]:
+        """Every field, without the copies that `asdict` makes."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     @property
     def complete(self) -> bool:
         return self.state == "seeding" or (self.state == "paused" and self.done >= self.total)
