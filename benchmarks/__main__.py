@@ -29,6 +29,8 @@ NAMES = [
     "offload",
     "announces",
     "crowd",
+    "kills",
+    "idle",
     "player",
     "checkouts",
     "schedules",
