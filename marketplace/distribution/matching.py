@@ -26,7 +26,8 @@ _Pairs = dict[tuple[_Device, _Device], int]  # receiving and sending device to b
 def deliveries(
     *, package_id: str, receiver_id: uuid.UUID, now: dt.datetime
 ) -> tuple[Delivery, ...]:
-    """Who delivered how much of a package to the user `receiver_id`, as heard until `now`.
+    """Who delivered how much of a package to the user `receiver_id`: the present totals of
+    those pairs of devices that were first heard of until `now`.
 
     For each pair of devices it is the smaller one of what the receiving device signed and
     what the sending one did, for the origin what the origin counted itself. All together
@@ -39,10 +40,10 @@ def deliveries(
     if purchases == 0:
         return ()
     receipts = Receipt.objects.filter(
-        package_id=package_id, receiver__user_id=receiver_id, updated_at__lte=now
+        package_id=package_id, receiver__user_id=receiver_id, heard_at__lte=now
     )
     claims = Claim.objects.filter(
-        package_id=package_id, receiver__user_id=receiver_id, updated_at__lte=now
+        package_id=package_id, receiver__user_id=receiver_id, heard_at__lte=now
     )
     received, owners = _received(receipts)
     sent, origin = _sent(claims)

@@ -99,6 +99,7 @@ def add_origin_claims(sent: Mapping[tuple[str, str], int], *, now: dt.datetime) 
                 package_id=package,
                 label=label,
                 bytes=count,
+                heard_at=now,
                 updated_at=now,
             )
 

@@ -58,6 +58,7 @@ class Receipt(models.Model):
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="receipts")
     label = models.CharField(max_length=20)
     bytes = models.PositiveBigIntegerField()
+    heard_at = models.DateTimeField(help_text="For the first time.")
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -82,6 +83,7 @@ class Claim(models.Model):
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="claims")
     label = models.CharField(max_length=20)
     bytes = models.PositiveBigIntegerField()
+    heard_at = models.DateTimeField(help_text="For the first time.")
     updated_at = models.DateTimeField()
 
     class Meta:

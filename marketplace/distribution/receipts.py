@@ -179,6 +179,7 @@ def _keep_receipts(
                 package_id=count.package_id,
                 label=count.label,
                 bytes=count.total,
+                heard_at=now,
                 updated_at=now,
             )
             for count in _grown(counts, before)
@@ -206,6 +207,7 @@ def _keep_claims(
                 package_id=count.package_id,
                 label=count.label,
                 bytes=count.total,
+                heard_at=now,
                 updated_at=now,
             )
             for count in _grown(counts, before)

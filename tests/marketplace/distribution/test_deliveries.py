@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.accounts import services as accounts
+from marketplace.distribution import queries
 from marketplace.distribution.models import Receipt, SeenNetwork
 from marketplace.distribution.networks import network_of
 from marketplace.distribution.sharing_out import Arrivals, count_arrivals
@@ -47,6 +48,18 @@ def test_totals_grow_and_nothing_is_counted_twice(crowd: Crowd) -> None:
         crowd.deliver(ben, ada, total)
 
     assert crowd.deliveries(ada) == {ben.user.pk: 9000}
+
+
+def test_a_total_that_grows_while_somebody_reckons_is_not_lost(crowd: Crowd) -> None:
+    """A device tells of its peers every minute: the last word must not hide all before it."""
+    ada, ben = crowd.joins("ada"), crowd.joins("ben")
+    crowd.deliver(ben, ada, 1000)
+    begun = timezone.now()
+    crowd.deliver(ben, ada, 1500)
+
+    found = queries.deliveries(package_id=crowd.package, receiver_id=ada.user.pk, now=begun)
+
+    assert [(delivery.sender_id, delivery.bytes) for delivery in found] == [(ben.user.pk, 1500)]
 
 
 def test_the_smaller_of_both_words_counts_for_each_pair_of_devices(crowd: Crowd) -> None:
