@@ -217,7 +217,7 @@ def test_run_follows_the_limits_command(
         status = geobuk("status")
         nothing_missing = geobuk("sync", "--json")
 
-        assert took < 4  # two looks of a second each, on a busy machine
+        assert took < 8  # two looks of a second each, on a machine that is busy with tests
         assert "Sharing is off: nothing is sent." in status.stderr
         assert "This month: sent" in status.stderr
         assert "reachable" in status.stderr.lower()
