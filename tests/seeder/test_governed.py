@@ -245,6 +245,26 @@ def test_a_whole_purchase_is_never_announced_while_sharing_is_off(
     assert record["items"][0]["done"] == record["items"][0]["total"]
 
 
+def test_what_rots_while_sharing_is_off_is_mended_and_stays_unshared(
+    geobuk: Geobuk, seat: Seat, film: FakePackage, origin: Origin
+) -> None:
+    origin.seed(film)
+    geobuk("sync")
+    geobuk("limits", "--sharing", "off")
+    path = seat.store.file(film.id, 0)
+
+    with program("run", "--json"):
+        wait_for(lambda: item_states(seat) == ["paused"])
+        rotten = bytearray(path.read_bytes())
+        rotten[-1] ^= 1
+        path.write_bytes(rotten)
+        seat.papers(film.id).doubt()
+        wait_for(lambda: path.read_bytes() == film.sealed[0], seconds=60)
+        wait_for(lambda: item_states(seat) == ["paused"] and seat.here(film.id))
+
+    assert origin.session.snapshot()[0].downloaded == 0
+
+
 def test_sync_fetches_with_sharing_off_and_refuses_with_downloads_off(
     geobuk: Geobuk, seat: Seat, film: FakePackage, album: FakePackage, origin: Origin
 ) -> None:
