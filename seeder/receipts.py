@@ -26,7 +26,7 @@ __all__ = ["Receipting"]
 
 EVERY: Final = timedelta(minutes=1)
 AFTER_REFUSAL: Final = timedelta(hours=1)
-LAST_SECONDS: Final = 2.0  # for the last document, of the five in which a session ends
+LAST_SECONDS: Final = 1.0  # for the last document, of the five in which a session ends
 
 
 class Receipting:

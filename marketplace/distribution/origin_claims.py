@@ -21,6 +21,7 @@ from seeder.watching import Connections, Looked, Watch
 __all__ = ["OriginClaims", "add_origin_claims", "may_be_under"]
 
 EVERY: Final = dt.timedelta(seconds=10)
+REMEMBERED: Final = 10_000
 
 
 class OriginClaims:
@@ -32,6 +33,7 @@ class OriginClaims:
         self._accounting = Accounting()
         self._watch = Watch(session, self._looked)
         self._due: dt.datetime | None = None
+        self._believed: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
         self._watch.start()
@@ -67,9 +69,20 @@ class OriginClaims:
         sent: dict[tuple[str, str], int] = {}
         for pair, totals in news.items():
             label, _at, host = pair.label.partition("@")
-            if totals.sent and may_be_under(label=label, host=host):
+            if totals.sent and self._believe(label, host):
                 sent[pair.package, label] = sent.get((pair.package, label), 0) + totals.sent
         add_origin_claims(sent, now=now)
+
+    def _believe(self, label: str, host: str) -> bool:
+        """As `may_be_under`, asked once for a peer that is believed."""
+        if (label, host) in self._believed:
+            return True
+        if not may_be_under(label=label, host=host):
+            return False
+        if len(self._believed) >= REMEMBERED:
+            self._believed.clear()
+        self._believed.add((label, host))
+        return True
 
     def _looked(self, looked: Looked) -> bool:
         peers, torrents = looked

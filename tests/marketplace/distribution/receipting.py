@@ -76,8 +76,8 @@ class Peer:
 class Crowd:
     """A package, and whoever comes to it."""
 
-    def __init__(self) -> None:
-        self.listing: Listing = sell()
+    def __init__(self, *, files: dict[str, bytes] | None = None) -> None:
+        self.listing: Listing = sell(files=files)
         assert self.listing.package_id is not None
         self.package = self.listing.package_id
         assert self.listing.package is not None
