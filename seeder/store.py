@@ -179,7 +179,7 @@ class Store:
         """Give the sentence for what has no room any more: what is full, and what to do."""
         if (most := self.most) is not None and self.used(fresh=False) >= most:
             return (
-                f"This shop has filled the {_gigabytes(most)} that it may take. "
+                f"This shop has filled the {_shown(most)} that it may take. "
                 "Allow it more with: geobuk store limit SIZE"
             )
         return (
@@ -195,12 +195,12 @@ class Store:
             most = self.most
             if most is not None and size <= shutil.disk_usage(self.save_path).free - RESERVE:
                 todo = (
-                    f"This shop may take {_gigabytes(most)} in all; allow it more with: "
+                    f"This shop may take {_shown(most)} in all; allow it more with: "
                     "geobuk store limit SIZE"
                 )
             raise NotEnoughSpaceError(
-                f"{_gigabytes(size)} are needed on the disk of {self.save_path}, and "
-                f"{_gigabytes(free)} may be used. {todo}"
+                f"{_shown(size)} are needed on the disk of {self.save_path}, and "
+                f"{_shown(free)} may be used. {todo}"
             )
 
     def forget(self, package: str) -> None:
@@ -225,5 +225,5 @@ def _checked(package: str) -> str:
     return package
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.2f} GB"
+def _shown(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

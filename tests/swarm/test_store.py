@@ -129,7 +129,7 @@ def test_what_is_full_is_said(tmp_path: Path) -> None:
     make_content(store.save_path, [3 * PIECE])
 
     assert store.free() == 0
-    assert "has filled the 0.00 GB that it may take" in store.why_full()
+    assert "has filled the 0.2 MB that it may take" in store.why_full()
     most = 4 * PIECE
     assert store.free() == PIECE
     assert "The disk of" in store.why_full()
