@@ -94,10 +94,9 @@ class Meter:
         self._lan = lan
         if lan or began:  # what the links moved until now counted
             return Used(max(sent, 0), max(received, 0))
-        ahead = self._ahead
-        near_up = min(nearby.up + ahead.up, content_up)
-        near_down = min(nearby.down + ahead.down, content_down)
-        self._ahead = Used(max(nearby.up - near_up, 0), max(nearby.down - near_down, 0))
+        near_up, ahead_up = _taken_off(content_up, nearby.up, self._ahead.up)
+        near_down, ahead_down = _taken_off(content_down, nearby.down, self._ahead.down)
+        self._ahead = Used(ahead_up, ahead_down)
         content = content_up + content_down
         # What goes with the content: acknowledgements go up while content comes down.
         far = 1 - (near_up + near_down) / content if content > 0 else 1.0
@@ -124,6 +123,19 @@ class Meter:
         # Ended links are remembered, since one that is dialled again may carry its count on.
         self._links = seen if len(self._links) > LINKS_KEPT else self._links | seen
         return Used(up, down)
+
+
+def _taken_off(content: int, nearby: int, ahead: int) -> tuple[int, int]:
+    """How much of the content is the own network's, and what its links have moved beyond it.
+
+    What they were ahead by before comes first, and is forgotten once a look has content that
+    it is not part of.
+    """
+    if content == 0:
+        return 0, ahead + nearby
+    before = min(ahead, content)
+    now = min(nearby, content - before)
+    return before + now, nearby - now
 
 
 def _months(record: Mapping[str, Any] | None) -> list[tuple[str, Used]]:

@@ -74,6 +74,34 @@ def test_a_link_that_begins_anew_or_carries_its_count_on_is_taken_off_once() -> 
     assert anew == carried == [Used(0, 0), Used(0, 0), Used(0, 0)]
 
 
+def test_links_may_be_ahead_of_what_the_session_reports() -> None:
+    near = [peer("10.0.0.2", up=count) for count in (700, 1500, 1500, 1500)]
+    reported = [0, 700, 700, 1500]
+
+    used = counted_free(
+        [
+            (traffic(sent, 0, up=sent, down=0), [link])
+            for sent, link in zip(reported, near, strict=True)
+        ]
+    )
+
+    assert used == [Used(0, 0)] * 4
+
+
+def test_what_links_were_ahead_by_is_taken_off_no_later_content() -> None:
+    near = peer("10.0.0.2", up=1000)
+
+    *_, late = counted_free(
+        [
+            (traffic(100, 0, up=100, down=0), [near]),
+            (traffic(200, 0, up=200, down=0), [near]),
+            (traffic(900, 0, up=900, down=0), [near]),
+        ]
+    )
+
+    assert late == Used(700, 0)
+
+
 def test_links_are_not_remembered_without_end() -> None:
     meter = Meter()
     meter.counted(traffic(0, 0, up=0, down=0), (), lan=False)

