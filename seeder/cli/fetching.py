@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 STEP = 0.5
+GOODBYE = 1.5  # seconds for the last word to the shop
 PATIENCE = 60.0  # seconds without any news of the daemon before it counts as gone
 MEGA = 1_000_000
 
@@ -93,7 +95,7 @@ def open_downloads(
         with (
             Session(listen, store.session_folder, settings=settings) as session,
             govern(seat, session, most) as governor,
-            Swarming(client, session, label=label, clock=utc_now) as swarming,
+            _taking_part(Swarming(client, session, label=label, clock=utc_now)) as swarming,
             Receipting(client, seat.folder, seat.device, session, clock=utc_now) as receipting,
         ):
             downloads = Downloads(
@@ -103,6 +105,17 @@ def open_downloads(
             downloads.receipting = receipting
             with tend(session, store, downloads.papers, clock=utc_now):
                 yield session, downloads
+
+
+@contextmanager
+def _taking_part(swarming: Swarming) -> Iterator[Swarming]:
+    """Leave all swarms at the end, unless the shop is slow to hear of it: the end does not wait."""
+    try:
+        yield swarming
+    finally:
+        goodbye = threading.Thread(target=swarming.stop, name="goodbye", daemon=True)
+        goodbye.start()
+        goodbye.join(GOODBYE)
 
 
 def govern(seat: Seat, session: Session, most: Most) -> Governor:

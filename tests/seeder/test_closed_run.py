@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from typer.testing import Result
 
 from seeder.cli.seat import Seat
@@ -132,6 +135,29 @@ def test_a_start_without_the_shop_takes_part_when_it_is_back(
 
     assert process.returncode == 0
     assert len(desk.labels) == before + 1
+
+
+def test_the_end_does_not_wait_for_a_shop_that_hangs(
+    seat: Seat, shop: FakeShop, running: Running, film: FakePackage, origin: Origin
+) -> None:
+    origin.seed(film)
+    heard = threading.Event()
+
+    def hang(_request: Request) -> Response | None:
+        heard.wait(20)
+        return None
+
+    with program("run", "--json") as process:
+        wait_for(lambda: states(seat) == {"Night Film": "seeding"})
+        shop.squatter = hang
+        began = time.monotonic()
+        process.terminate()
+        process.communicate(timeout=20)
+        seconds = time.monotonic() - began
+        heard.set()
+
+    assert process.returncode == 0
+    assert seconds < 8  # five for the session and its threads, and some for a busy machine
 
 
 def _kept(seat: Seat, package: FakePackage) -> str:
