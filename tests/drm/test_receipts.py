@@ -180,3 +180,12 @@ def test_the_header_says_whose_it_is() -> None:
         "kid": DEVICE.public.thumbprint,
         "typ": "geobuk-receipts+jws",
     }
+
+
+def test_the_bytes_of_a_document_never_change() -> None:
+    """A golden vector: whoever changes the format changes `v`, and adds another."""
+    assert document_hash(document()) == "D3DMcDLBfcnFd-_zZ_INpBMYuiOK9Dewvf9cYVEniBA"
+    assert (
+        document_hash(document(head=Link(CHAIN, 1, b64u(bytes(32))), claims=[]))
+        == "TU6xHTTUrZ24nJI12j1NXUszAT2kGMq8oMPQJOcs-Gc"
+    )
