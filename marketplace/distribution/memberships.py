@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
+from django.db import connection
 
 from marketplace.distribution.access import Membership, memberships_of
 from marketplace.distribution.errors import AnnounceError
@@ -30,9 +30,21 @@ MAX_ASKED_AT_ONCE = 500
 
 # A thread of its own: announces wait behind no slow page, and no page behind announces.
 _thread = ThreadPoolExecutor(1, thread_name_prefix="tracker")
-look_up_in_database = database_sync_to_async(
-    memberships_of, thread_sensitive=False, executor=_thread
-)
+
+
+async def look_up_in_database(tokens: Collection[str]) -> Mapping[str, Membership]:
+    """What the database says of `tokens`, asked in the tracker's thread. Raises DatabaseError."""
+    return await asyncio.get_running_loop().run_in_executor(_thread, _look_up, tokens)
+
+
+def _look_up(tokens: Collection[str]) -> Mapping[str, Membership]:
+    # The thread's connection stays open: to open one for each question takes longer than to ask.
+    try:
+        return memberships_of(tokens)
+    except DatabaseError:
+        # It may have been closed at the other end meanwhile; a new one decides.
+        connection.close()
+        return memberships_of(tokens)
 
 
 @dataclass(frozen=True, slots=True)

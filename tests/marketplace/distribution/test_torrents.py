@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -15,6 +17,7 @@ from marketplace.accounts.models import Device, User
 from marketplace.catalog.models import Listing
 from marketplace.distribution import services
 from marketplace.distribution.access import ORIGIN, membership_of, memberships_of
+from marketplace.distribution.memberships import _thread, look_up_in_database
 from marketplace.distribution.models import AnnounceToken, Torrent
 from marketplace.distribution.tracker import Tracker
 from marketplace.licensing import services as licensing
@@ -238,3 +241,17 @@ async def test_the_tracker_itself_asks_the_database() -> None:
     answer: Any = bdecode(body)
     assert answer[b"complete"] == 1
     assert b"failure reason" in refusal
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_connection_that_the_database_has_closed_is_opened_again() -> None:
+    listing = await sync_to_async(sell)()
+    torrent = await sync_to_async(services.torrent_for_origin)(package_id=_package(listing))
+    token = _token(torrent)
+    before = await look_up_in_database([token])
+
+    # What is left of a connection whose other end is gone: it fails when it is used.
+    await asyncio.get_running_loop().run_in_executor(_thread, lambda: connection.connection.close())
+    after = await look_up_in_database([token])
+
+    assert (set(before), before) == ({token}, after)
