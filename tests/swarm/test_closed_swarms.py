@@ -204,3 +204,33 @@ def test_a_new_label_is_that_of_the_torrents_added_after_it(
 
     assert (before.label, after.label) == (old, "newnewnewnewnewnew00")
     assert added.label == after.label
+
+
+def test_members_meet_over_ipv6_and_are_cut_by_their_network(
+    tmp_path: Path, closed: tuple[Content, Authority], socket_enabled: None
+) -> None:
+    content, authority = closed
+    slow = SessionSettings(tcp_only=True, status_seconds=0.1, upload_rate=500_000)
+    fast = SessionSettings(tcp_only=True, status_seconds=0.1)
+    listen = "[::1]:0,[::1]:0s"
+    with (
+        Session(listen, tmp_path / "s0", settings=slow) as origin,
+        Session(listen, tmp_path / "s1", settings=fast) as buyer,
+    ):
+        serve(origin, content, authority)
+        buyer.add(content.metainfo, tmp_path / "buyer")
+        authority.admit(buyer, content)
+
+        dial_closed(buyer, content, origin, "::1")
+        buyer.wait_for(lambda torrents: torrents[0].done > 200_000, timeout=20)
+        origin.cut(content.info_hash, {"::2"})  # of the same /64
+        await_peers(origin, 0)
+        dial_closed(buyer, content, origin, "::1")
+        kept_out = buyer.snapshot()[0].downloaded
+        origin.cut(content.info_hash, ())
+        origin.set_rates(download=0, upload=0)
+        dial_closed(buyer, content, origin, "::1")
+        buyer.wait_for_state(content.info_hash, TorrentState.SEEDING, timeout=30)
+
+    assert kept_out < content.total
+    assert same_files(content, tmp_path / "buyer")
