@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -15,6 +16,8 @@ __all__ = ["LOOK_SECONDS", "Connections", "Looked", "Watch"]
 LOOK_SECONDS: Final = 0.25
 IDLE_SECONDS: Final = 1.0
 IDLE_LOOKS: Final = 20
+LONGEST_SECONDS: Final = 5.0
+REST: Final = 49  # of fifty parts of the time, one at most is spent on looking
 STOP_SECONDS: Final = 2.0
 
 Looked = tuple[tuple[PeerSnapshot, ...], dict[str, Payload]]
@@ -48,12 +51,21 @@ class Watch:
         self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
+        pause = LOOK_SECONDS
         try:
-            while not self._stop.wait(LOOK_SECONDS if self._idle < IDLE_LOOKS else IDLE_SECONDS):
+            while not self._stop.wait(pause):
+                begun = time.monotonic()
                 self.look()
+                pause = self._pause(time.monotonic() - begun)
             self.look()
         except SessionError:
             return  # it is closed: there is nothing to count any more
+
+    def _pause(self, cost: float) -> float:
+        """Seconds until the next look: with a thousand busy torrents, looking must not become
+        the work. Fewer looks lose more of who leaves, and count nothing twice."""
+        pause = LOOK_SECONDS if self._idle < IDLE_LOOKS else IDLE_SECONDS
+        return min(max(pause, cost * REST), LONGEST_SECONDS)
 
     def look(self) -> None:
         """Look once. Raises SessionClosedError."""
