@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -140,7 +140,7 @@ def _requested_key(request: str) -> Ed25519PublicKey:
     try:
         parsed = x509.load_pem_x509_csr(request.encode("ascii"))
         public = parsed.public_key()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise FormatError("This is not a certificate request (PKCS #10, PEM).") from None
     if not isinstance(public, Ed25519PublicKey):
         raise FormatError("The certificate request must be for an Ed25519 key.")

@@ -22,7 +22,8 @@ _ERRORS = {frozenset({401, 403, 404, 409, 422}): ErrorOut}
 _MOST_ITEMS = 1000
 
 _Bytes = Annotated[int, Field(ge=0, lt=2**63)]
-_Port = Annotated[int, Field(ge=1, le=65535)]
+# Not below: there others listen who expect no BitTorrent.
+_Port = Annotated[int, Field(ge=1024, le=65535)]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{20}$", description="as the shop gave it")]
 _Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 

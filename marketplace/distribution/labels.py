@@ -21,7 +21,7 @@ LABEL_SIZE: Final = 20
 LABEL_LIFETIME: Final = dt.timedelta(days=7)
 # What receipts name may still be sent in after a label has ended.
 KEPT: Final = dt.timedelta(days=30)
-PER_DAY: Final = 200  # a program that is started again every seven minutes
+PER_DAY: Final = 50  # a program that is started again every half an hour
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -30,7 +30,7 @@ def issue_label(
 ) -> SwarmLabel:
     """A new label for one run of a device's program, or of the origin (`device` None).
 
-    Raises TooManyLabelsError.
+    It ends the one before. Raises TooManyLabelsError.
     """
     if device is not None:
         since = SwarmLabel.objects.filter(
@@ -40,6 +40,7 @@ def issue_label(
             raise TooManyLabelsError(
                 _("This device has joined the swarm too often today. Try again tomorrow.")
             )
+    SwarmLabel.objects.filter(device=device, expires_at__gt=now).update(expires_at=now)
     text = "".join(secrets.choice(_ALPHABET) for _n in range(LABEL_SIZE))
     return SwarmLabel.objects.create(
         label=text, device=device, address=address, created_at=now, expires_at=now + LABEL_LIFETIME

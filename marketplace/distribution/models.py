@@ -136,6 +136,7 @@ class SwarmLabel(models.Model):
     address = models.GenericIPAddressField(
         null=True, blank=True, help_text="Where it last announced from."
     )
+    port = models.PositiveIntegerField(null=True, blank=True, help_text="For TLS.")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
 

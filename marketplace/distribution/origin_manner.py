@@ -22,13 +22,13 @@ from marketplace.distribution.models import DeviceDownload
 
 __all__ = ["HEALTHY", "Manner", "Others", "manner_for", "others_with"]
 
-HEALTHY: Final = 3  # devices that have all of it: one may go, and one be slow
+HEALTHY: Final = 3  # people who have all of it: one may go, and one be slow
 REPORT_LIFETIME: Final = dt.timedelta(seconds=90)  # a device that is silent for longer is off
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """How many devices share all of a package, and how many fetch it, as they report."""
+    """How many people share all of a package, and how many fetch it, as their devices report."""
 
     seeds: int = 0
     leechers: int = 0
@@ -50,11 +50,11 @@ def manner_for(others: Others, *, stepped_back: int) -> Manner:
 
 
 def others_with(package_ids: Collection[str], *, now: dt.datetime) -> Mapping[str, Others]:
-    """Who shares and fetches these packages now, each device once."""
+    """Who shares and fetches these packages now, each person once, however many devices."""
     rows = DeviceDownload.objects.filter(
         package_id__in=package_ids, updated_at__gt=now - REPORT_LIFETIME
-    ).values_list("package_id", "state")
-    counted = Counter(rows)
+    ).values_list("package_id", "state", "device__user_id")
+    counted = Counter((package, state) for package, state, _user in set(rows))
     return {
         package: Others(counted[package, "seeding"], counted[package, "downloading"])
         for package in {package for package, _state in counted}

@@ -1,7 +1,8 @@
 """The shop as the origin asks it: what a seeder asks over HTTP, answered in this process.
 
-So the origin takes part in closed swarms by the very code of the buyers' seeders. It dials
-nobody: whoever needs it, or whom it needs, is told where it is.
+So the origin takes part in closed swarms by the very code of the buyers' seeders. Whoever needs
+it, or whom it needs, is told where it is; it is told of those alone who share a router with
+somebody it has to cut, and who are to stay.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from marketplace.distribution.authority import certificate_for_origin
-from marketplace.distribution.closed import put_out
+from marketplace.distribution.closed import neighbours, put_out
 from marketplace.distribution.labels import issue_label
 from marketplace.distribution.models import Torrent
 from marketplace.distribution.peering import leave_seat, take_seat
@@ -58,7 +59,12 @@ def _announce(told: dict[str, Any]) -> dict[str, Any]:
         "items": [
             {
                 "package": package,
-                "peers": [],
+                "peers": [
+                    {"host": host, "port": port, "label": label}
+                    for host, port, label in (
+                        neighbours(package, gone[package], now=now) if package in gone else ()
+                    )
+                ],
                 "gone": gone.get(package, []),
                 "seeds": 0,
                 "leechers": 0,

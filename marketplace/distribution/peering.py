@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from django.conf import settings
+from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import Device, User
 from marketplace.distribution.announce import Announce, PeerAddress
-from marketplace.distribution.closed import put_out
+from marketplace.distribution.closed import let_in_again, put_out
 from marketplace.distribution.errors import AddressUnknownError
 from marketplace.distribution.labels import require_label
 from marketplace.distribution.models import OriginSeat, OriginState, Torrent
@@ -41,6 +42,7 @@ __all__ = [
 MOST_PEERS: Final = 30
 INTERVAL: Final = 300  # seconds, give or take a tenth
 LONELY_INTERVAL: Final = 15  # for who still waits for a first seed
+NEWCOMER_PAUSE: Final = 60  # seconds
 SEAT_LIFETIME: Final = dt.timedelta(minutes=2)
 _SERVES = frozenset({"seeding"})
 _NEEDS = frozenset({"downloading", "checking"})
@@ -114,13 +116,16 @@ def announce_device(
             _("The shop cannot see from which address you call. Its operator has to act.")
         )
     known = require_label(device=device, label=label, now=now)
-    if known.address != address:
+    if (known.address, known.port) != (address, port):
         for seen in (known.address, address):
             note_network(device_id=device.pk, address=seen, now=now)
-        known.address = address
-        known.save(update_fields=["address"])
+        known.address, known.port = address, port
+        known.save(update_fields=["address", "port"])
+    # What is named twice counts once, the last.
+    items = list({item.package: item for item in items}.values())
     packages = [item.package for item in items]
     may_open = licensing.packages_of(user)
+    let_in_again(device_id=device.pk, package_ids=may_open.intersection(packages))
     torrents = {t.package_id: t for t in _torrents(packages)}
     gone = put_out(packages, now=now)
     origin = _origin(packages, now=now)
@@ -132,8 +137,9 @@ def announce_device(
             answer.refused += [refused] if refused else []
             continue
         view = _hear(torrent, device, label, port, address, item, now=now.timestamp())
-        others = [_met(peer) for peer in view.peers]
-        if item.event == "started" and item.left > 0:
+        cut = set(gone.get(item.package, ()))
+        others = [peer for peer in map(_met, view.peers) if peer.label not in cut]
+        if item.event == "started" and item.left > 0 and _is_news(device, item.package):
             tell_of_newcomer(item.package, [peer.label for peer in others])
         peers = [*origin.peers_for(item), *others]
         seeds = view.size.seeds + origin.serves(item.package)
@@ -141,7 +147,7 @@ def announce_device(
             SwarmView(
                 package=item.package,
                 peers=tuple(peer for peer in peers if peer.label != label),
-                gone=tuple(gone.get(item.package, ())),
+                gone=tuple(cut),
                 seeds=seeds,
                 leechers=view.size.leechers,
             )
@@ -212,6 +218,11 @@ def _origin_host() -> str:
 
 def _torrents(packages: Sequence[str]) -> list[Torrent]:
     return list(Torrent.objects.filter(package_id__in=packages).defer("metainfo"))
+
+
+def _is_news(device: Device, package: str) -> bool:
+    """Whether others were not told of the device a moment ago: each of them asks once more."""
+    return cache.add(f"swarm-newcomer:{device.pk}:{package}", 1, timeout=NEWCOMER_PAUSE)
 
 
 def _refusal(item: Attendance, torrent: Torrent | None, *, entitled: bool) -> RefusedItem | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
@@ -14,7 +15,7 @@ from django.utils import translation
 from marketplace.core.text import clean_line
 from marketplace.messaging.models import Event
 
-__all__ = ["publish", "send_mail", "user_group"]
+__all__ = ["publish", "publish_to", "send_mail", "user_group"]
 
 
 def user_group(user_id: uuid.UUID) -> str:
@@ -29,6 +30,13 @@ def publish(*, group: str, kind: str, payload: dict[str, Any]) -> None:
     and not at all when it rolls back. `payload` must be JSON.
     """
     Event.objects.create(group=group, kind=kind, payload=payload)
+
+
+def publish_to(*, groups: Iterable[str], kind: str, payload: dict[str, Any]) -> None:
+    """`publish` to several groups at once."""
+    Event.objects.bulk_create(
+        [Event(group=group, kind=kind, payload=payload) for group in groups], batch_size=500
+    )
 
 
 def send_mail(
