@@ -19,6 +19,7 @@ _WIDTH = 14
 _EARNED = [
     EntryKind.CHARGE,
     EntryKind.RENEWAL,
+    EntryKind.POOL_CLOSED,
     EntryKind.REFUND,
     EntryKind.REFUND_FAILED,
     EntryKind.DISPUTE_OPENED,

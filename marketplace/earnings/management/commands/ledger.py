@@ -14,6 +14,7 @@ from marketplace.earnings.reconciling import compare
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.services import faults
 from marketplace.ledger.types import meaning_of
+from marketplace.rewards import services as rewards
 
 __all__ = ["Command"]
 
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             )
 
     def _verify(self, *, offline: bool, grace: dt.timedelta) -> None:
-        found = list(faults())
+        found = [*faults(), *rewards.faults()]
         said = [f"{ledger.entry_count()} entries sum to zero"] if not found else []
         if not offline:
             try:
