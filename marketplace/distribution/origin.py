@@ -29,6 +29,7 @@ from django.utils import timezone
 from marketplace.catalog import queries as catalog
 from marketplace.core.errors import MarketplaceError
 from marketplace.distribution.closed import put_out_members
+from marketplace.distribution.labels import forget_old_labels
 from marketplace.distribution.models import OriginState, Torrent
 from marketplace.distribution.origin_claims import OriginClaims
 from marketplace.distribution.origin_manner import Manner, Others, manner_for, others_with
@@ -56,6 +57,7 @@ logger = logging.getLogger(__name__)
 STEP_SECONDS = 1.0
 # Between two looks at whose right to a swarm has ended, and at how many others share.
 LOOK_SECONDS = 5.0
+TIDY_SECONDS = 3600.0  # between two looks for labels that nothing can name any more
 RETRY_SECONDS = 60.0  # until a package whose files were missing is tried again
 DATABASE_PAUSE = 3.0
 
@@ -97,7 +99,7 @@ class Origin:
         self._clock = clock
         self._claims = OriginClaims(session)
         self._scrub = OriginScrub(session)
-        self._look_at_others_at = 0.0
+        self._look_at_others_at = self._tidy_at = 0.0
         self._manners: dict[str, Manner] = {}  # by info-hash, where it is not the usual one
         self._running: dict[str, str] = {}  # package to info-hash
         self._retry_at: dict[str, float] = {}
@@ -175,6 +177,9 @@ class Origin:
             if count := put_out_members(now=timezone.now()):
                 logger.info("%d devices have no right to their swarm any more.", count)
             self._choose_manners()
+        if self._clock() >= self._tidy_at:
+            self._tidy_at = self._clock() + TIDY_SECONDS
+            forget_old_labels(now=timezone.now())
         self.swarming.take_outdated()  # seen by their info-hashes already
         try:
             self.swarming.step()

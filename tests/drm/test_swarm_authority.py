@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import shutil
 import subprocess
@@ -118,9 +119,28 @@ def _foreign_request() -> str:
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
+def _request_of_no_known_kind() -> str:
+    """For a key of an algorithm that nobody has: 1.3.101.112 is Ed25519, 1.3.101.126 nothing."""
+    der = x509.load_pem_x509_csr(MemberKey().request().encode()).public_bytes(
+        serialization.Encoding.DER
+    )
+    known, unknown = bytes.fromhex("06032b6570"), bytes.fromhex("06032b657e")
+    body = base64.encodebytes(der.replace(known, unknown, 1)).decode()
+    title = "CERTIFICATE REQUEST"
+    return f"-----BEGIN {title}-----\n{body}-----END {title}-----\n"
+
+
 @pytest.mark.parametrize(
     "request_text",
-    ["", "not a request", MemberKey().private_pem(), _foreign_request(), "a" * 5000, "é"],
+    [
+        _request_of_no_known_kind(),
+        "",
+        "not a request",
+        MemberKey().private_pem(),
+        _foreign_request(),
+        "a" * 5000,
+        "é",
+    ],
 )
 def test_what_is_no_request_is_refused(request_text: str) -> None:
     key = IdentityKey.generate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -27,9 +28,11 @@ from marketplace.distribution.errors import (
 )
 from marketplace.distribution.labels import LABEL_LIFETIME, PER_DAY, forget_old_labels
 from marketplace.distribution.models import OriginState, SwarmLabel, SwarmMember, Torrent
+from marketplace.distribution.origin_shop import OriginShop
 from marketplace.distribution.peering import Answer, Attendance, Met, SwarmView, take_seat
 from marketplace.licensing import services as licensing
 from marketplace.licensing.errors import EntitlementNotFoundError, EntitlementRevokedError
+from marketplace.messaging import services as messaging
 from marketplace.messaging.models import Event
 from marketplace.packaging.rotation import finish_rotation, rotate_master_key
 from seeder.torrents import read_metainfo
@@ -266,3 +269,93 @@ def test_the_authoritys_key_is_in_custody_and_outlives_a_new_master_key(package:
     assert certificate_for_origin(
         package_id=package, request=MemberKey().request(), now=timezone.now()
     ).pem
+
+
+def test_who_lets_the_certificate_run_out_first_is_put_out_all_the_same(package: str) -> None:
+    ada, eve = join("ada", package), join("eve", package)
+    for member in (ada, eve):
+        member.certificate(package)
+    later = timezone.now() + dt.timedelta(minutes=61)
+    licensing.revoke(order_id=eve.order, cause="refund:1", now=timezone.now())
+
+    assert put_out_members(now=later) == 1
+    assert ada.see(package).gone == (eve.label,)
+
+
+def test_a_right_that_came_back_ends_the_cutting_at_the_next_announce(package: str) -> None:
+    ada, eve = join("ada", package), join("eve", package)
+    for member in (ada, eve):
+        member.certificate(package)
+        member.announce(package)
+    licensing.revoke(order_id=eve.order, cause="refund:1", now=timezone.now())
+    put_out_members(now=timezone.now())
+    told = ada.see(package, left=9)
+    assert told.gone == (eve.label,)
+    # Whoever is to be cut is not named as somebody to dial.
+    assert told.peers == ()
+    buy(eve.user, Listing.objects.get(package_id=package))
+
+    eve.announce(package)
+
+    assert ada.see(package).gone == ()
+    assert [peer.label for peer in ada.see(package, left=9).peers] == [eve.label]
+
+
+def test_neighbours_of_who_is_cut_are_known_to_the_origin(package: str) -> None:
+    ada, eve, far = (
+        join(name, package, address=address)
+        for name, address in (("ada", "192.0.2.7"), ("eve", "192.0.2.7"), ("cho", "198.51.100.1"))
+    )
+    for member in (ada, eve, far):
+        member.certificate(package)
+        member.announce(package)
+    licensing.revoke(order_id=eve.order, cause="refund:1", now=timezone.now())
+    put_out_members(now=timezone.now())
+    seat = services.issue_label(device=None, now=timezone.now()).label
+
+    def asked() -> dict[str, Any]:
+        info_hash = Torrent.objects.get().info_hash
+        item = {"package": package, "left": 0, "event": "", "info_hash": info_hash}
+        told = {"label": seat, "port": 6883, "items": [item]}
+        [answer] = OriginShop().ask("POST", "/swarm/announce", json=told)["items"]
+        return dict(answer)
+
+    assert asked()["gone"] == [eve.label]
+    assert asked()["peers"] == [{"host": "192.0.2.7", "port": 6882, "label": ada.label}]
+    SwarmMember.objects.update(put_out_at=None)
+    assert (asked()["gone"], asked()["peers"]) == ([], [])
+
+
+def test_one_announce_is_answered_once_a_package_and_tells_of_a_newcomer_once(
+    package: str,
+) -> None:
+    ada, eve = join("ada", package), join("eve", package)
+    ada.announce(package)
+    Event.objects.all().delete()
+    item = Attendance(package, 9, "started")
+
+    answer = services.announce_device(
+        user=eve.user, device=eve.device, label=eve.label, port=6882, address=eve.address,
+        items=[item] * 50, now=timezone.now(),
+    )  # fmt: skip
+    eve.announce(package, left=9, event="started")
+
+    assert len(answer.swarms) == 1
+    assert Event.objects.filter(kind="swarm.changed").count() == 1
+
+
+def test_many_who_are_put_out_in_one_minute_are_one_hint(package: str) -> None:
+    everybody = [join(name, package) for name in ("ada", "bob", "eve", "cho")]
+    for member in everybody:
+        member.certificate(package)
+    now = timezone.now()
+    Event.objects.all().delete()
+
+    for second, member in enumerate(everybody[:3]):
+        licensing.revoke(order_id=member.order, cause="refund:1", now=now)
+        put_out_members(now=now + dt.timedelta(seconds=10 * second))
+
+    hints = Event.objects.filter(kind="swarm.changed").values_list("group", flat=True)
+    last = messaging.user_group(everybody[3].user.pk)
+    assert [group for group in hints if group == last] == [last]
+    assert set(everybody[3].see(package).gone) == {m.label for m in everybody[:3]}
