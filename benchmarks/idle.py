@@ -33,7 +33,7 @@ from tests.swarm.content import make_content
 __all__ = ["run"]
 
 COUNT = 1000
-SETTLE = 15.0  # seconds: what a start costs is not what idleness costs
+SETTLE = 60.0  # seconds: what a start costs is not what idleness costs
 SECONDS = 30.0
 MEGABYTES, PERCENT, EXIT = 150.0, 2.0, 5.0
 SETTINGS = SessionSettings(tcp_only=True)

@@ -62,8 +62,15 @@ class RunState:
     bandwidth: dict[str, Any] = field(default_factory=dict)  # seeder.governor
 
     def to_json(self) -> dict[str, Any]:
-        head = {f.name: getattr(self, f.name) for f in fields(self)}
-        return head | {"items": [item.to_json() for item in self.items]}
+        return self.head() | {
+            "updated_at": self.updated_at,
+            "items": [item.to_json() for item in self.items],
+        }
+
+    def head(self) -> dict[str, Any]:
+        """All but the items and the moment: what changes seldom."""
+        left_out = {"items", "updated_at"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
 
 class EventSource(Protocol):

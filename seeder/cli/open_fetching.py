@@ -151,8 +151,7 @@ def run_openly(
                 bandwidth=swarm.bandwidth(),
             )
             write_json(seat.home.state_file, state.to_json(), durable=False)
-            head = state.to_json()
-            del head["items"], head["updated_at"]
+            head = state.head()
             head["limits"] = tell_sharing(head.pop("bandwidth"))
             progress.update(state.items, head)
             time.sleep(STEP)

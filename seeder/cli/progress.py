@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -76,9 +75,9 @@ class JsonProgress(_Quiet):
         self._last: object = None
 
     def update(self, items: Sequence[ItemState], head: Mapping[str, Any]) -> None:
-        value = {**head, "items": [asdict(item) for item in items]}
+        value = (dict(head), tuple(items))
         if value != self._last:
-            emit(value)
+            emit({**head, "items": [item.to_json() for item in items]})
             self._last = value
 
 

@@ -107,8 +107,7 @@ def _with_shop(seat: Seat, *, as_json: bool, **limits: Unpack[Limits]) -> None:
         heard = time.monotonic()
         while daemon.ended is None:
             state = daemon.tick()
-            head = state.to_json()
-            del head["items"], head["updated_at"]
+            head = state.head()
             head["limits"] = tell_sharing(head.pop("bandwidth"))
             progress.update(state.items, head)
             time.sleep(TICK)
