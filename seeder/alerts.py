@@ -197,6 +197,7 @@ class PeerSnapshot:
     uploaded: int
     outgoing: bool  # we dialled
     seed: bool
+    masked: bool = False  # its peer id is known, and is none that a shop gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,15 +322,18 @@ def _copy_tracker_error(alert: Any) -> Event:
 def _peer(info_hash: str, peer: Any) -> PeerSnapshot:
     host, port = peer.ip
     peer_id = peer.pid.to_bytes()
+    is_label = peer_id.isalnum() and peer_id.isascii()
     return PeerSnapshot(
         info_hash=info_hash,
         host=str(host),
         port=int(port),
-        label=peer_id.decode() if peer_id.isalnum() and peer_id.isascii() else "",
+        label=peer_id.decode() if is_label else "",
         downloaded=peer.total_download,
         uploaded=peer.total_upload,
         outgoing=bool(peer.flags & lt.peer_info.outgoing_connection),
         seed=bool(peer.flags & lt.peer_info.seed),
+        # Zero until the handshake.
+        masked=not is_label and any(peer_id),
     )
 
 

@@ -11,8 +11,10 @@ HOME, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 NOBODY = Verdict(frozenset(), frozenset())
 
 
-def link(label: str, host: str, port: int = 6881) -> PeerSnapshot:
-    return PeerSnapshot("ab" * 32, host, port, label, 0, 0, outgoing=False, seed=False)
+def link(label: str, host: str, port: int = 6881, *, masked: bool = False) -> PeerSnapshot:
+    return PeerSnapshot(
+        "ab" * 32, host, port, label, 0, 0, outgoing=False, seed=False, masked=masked
+    )
 
 
 def met(label: str, host: str) -> Met:
@@ -80,7 +82,8 @@ def test_a_household_of_ipv6_counts_as_one_host() -> None:
     assert stranger.kept_out == frozenset({"2001:db8:1:3::1"})
 
 
-def test_whoever_the_shop_has_not_named_for_long_has_to_show_its_certificate_again() -> None:
+def test_after_two_hours_everybody_shows_the_certificate_again_whatever_the_label() -> None:
+    """A label can be copied, also one that the shop goes on naming."""
     doorman = Doorman()
     old = [link("ada", HOME), link("ben", ELSEWHERE)]
     doorman.judge(old, now=NOW)
@@ -88,7 +91,8 @@ def test_whoever_the_shop_has_not_named_for_long_has_to_show_its_certificate_aga
     doorman.told([met("ada", HOME)], frozenset(), now=NOW + MEMORY)
     verdict = doorman.judge(old, now=NOW + MEMORY + timedelta(seconds=1))
 
-    assert verdict == Verdict(frozenset(), frozenset({ELSEWHERE}))
+    assert verdict == Verdict(frozenset(), frozenset({HOME, ELSEWHERE}))
+    assert doorman.judge(old, now=NOW + MEMORY + timedelta(minutes=1)) == NOBODY
 
 
 def test_somebody_who_is_still_dialling_has_no_label_and_is_left_alone() -> None:
@@ -99,3 +103,27 @@ def test_somebody_who_is_still_dialling_has_no_label_and_is_left_alone() -> None
     verdict = doorman.judge([link("", HOME)], now=NOW + MEMORY / 2)
 
     assert verdict == NOBODY
+
+
+def test_who_shows_no_label_is_shut_out_like_one_that_is_gone() -> None:
+    """Else a device that was put out would only have to hide its label."""
+    doorman = Doorman()
+    doorman.told([met("ada", HOME)], frozenset(), now=NOW)
+
+    elsewhere = doorman.judge([link("", ELSEWHERE, masked=True)], now=NOW)
+    beside_ada = doorman.judge([link("", HOME, masked=True), link("ada", HOME)], now=NOW)
+
+    assert elsewhere == Verdict(frozenset({ELSEWHERE}), frozenset())
+    assert beside_ada == Verdict(frozenset({ELSEWHERE}), frozenset({HOME}))
+    assert doorman.alert
+
+
+def test_whose_right_comes_back_is_let_in_at_once() -> None:
+    doorman = Doorman()
+    doorman.told([], frozenset({"ada", "eve"}), now=NOW)
+    shut = doorman.judge([link("ada", HOME), link("eve", ELSEWHERE)], now=NOW)
+
+    doorman.told([], frozenset({"eve"}), now=NOW + timedelta(minutes=5))
+
+    assert shut.kept_out == {HOME, ELSEWHERE}
+    assert doorman.judge([], now=NOW + timedelta(minutes=5)).kept_out == {ELSEWHERE}
