@@ -24,11 +24,13 @@ from urllib.parse import urlsplit
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 from websockets.sync.client import reconnect
 
+from drm.errors import DrmError
 from seeder.client import ShopClient
 from seeder.config import Home, is_loopback, write_json
 from seeder.downloads import Downloads, is_final
-from seeder.errors import SeederError, ShopError
+from seeder.errors import FaultError, SeederError, ShopError
 from seeder.item_state import ItemState
+from seeder.receipts import trouble
 from seeder.renewals import Renewals
 from seeder.reporting import ProgressReporter
 from seeder.session import Session
@@ -140,6 +142,15 @@ def _kind(message: str | bytes) -> str:
     return f"{kind} {package}" if kind == SWARM and isinstance(package, str) else kind
 
 
+def _fault(error: Exception) -> FaultError:
+    fault = FaultError(
+        f"The seeder has met what it cannot deal with ({type(error).__name__}: {error}) and has "
+        "stopped. Start it again; where it stops again, report this line."
+    )
+    fault.__cause__ = error
+    return fault
+
+
 class Daemon:
     """Runs between `with` and its end; `ended` says why it cannot go on, where it cannot."""
 
@@ -227,6 +238,12 @@ class Daemon:
                         return
                     self._online = False
                     self._refresh_at = self._clock() + POLL_AFTER_FAILURE
+                except (OSError, DrmError) as error:
+                    self._note = trouble(error)
+                    self._refresh_at = self._clock() + POLL_AFTER_FAILURE
+                except Exception as error:  # noqa: BLE001 - a thread that ends is never seen
+                    self.ended = _fault(error)
+                    return
 
     def _take_events(self) -> None:
         """Wait a step for the first event, then take all that are there."""

@@ -143,7 +143,7 @@ class Downloads:
     @property
     def note(self) -> str:
         """What the owner should know of the shop; "" where nothing is wrong with it."""
-        return self._log.note
+        return self._log.note or (self.receipting.note if self.receipting else "")
 
     def hurry(self) -> None:
         """Forget the pauses: something has changed."""
@@ -297,8 +297,8 @@ class Downloads:
                 if torrent.name == package and torrent.info_hash != wanted:
                     self._session.remove(torrent.info_hash)
             self._add(package)
-        except SeederError as error:
-            if is_final(error):
+        except (SeederError, DrmError, OSError) as error:
+            if isinstance(error, SeederError) and is_final(error):
                 raise
 
     def bandwidth(self) -> dict[str, Any]:

@@ -38,6 +38,7 @@
     - LimitsError             a limit, budget or schedule that is not understood
     - LicenceRefusedError     the content may not be opened; `code` says why
     - RecoveryError           a recovery key, kit, share or activation that cannot be used
+  + FaultError                what nobody foresaw, so a fault of the program itself
 
 Every message is a sentence that says what happened and what to do next; `code`
 is stable and goes into `--json` output.
@@ -50,6 +51,7 @@ __all__ = [
     "AmbiguousItemError",
     "DamagedFileError",
     "DeviceRemovedError",
+    "FaultError",
     "InsecureAddressError",
     "ItemError",
     "ItemNotFoundError",
@@ -91,6 +93,12 @@ class SeederError(Exception):
     """Base of every error that the seeder raises on purpose."""
 
     code: str = "seeder"
+
+
+class FaultError(SeederError):
+    """What nobody foresaw; its cause is the error that was met."""
+
+    code = "fault"
 
 
 class TorrentError(SeederError):

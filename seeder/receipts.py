@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
+from drm.errors import DrmError
 from seeder.client import ShopClient
 from seeder.config import ShopFolder
 from seeder.device import DeviceKeys
@@ -22,11 +23,24 @@ from seeder.errors import SeederError, ShopRefusedError
 from seeder.receipt_book import ReceiptBook
 from seeder.watching import Connections, Looked, Watch
 
-__all__ = ["Receipting"]
+__all__ = ["Receipting", "trouble"]
 
 EVERY: Final = timedelta(minutes=1)
 AFTER_REFUSAL: Final = timedelta(hours=1)
 LAST_SECONDS: Final = 1.0  # for the last document, of the five in which a session ends
+
+
+def trouble(error: OSError | DrmError) -> str:
+    """The sentence for a disk that refuses, or a paper that cannot be read; both are met again
+    at the next try, or not."""
+    if isinstance(error, OSError):
+        reason = error.strerror or type(error).__name__
+        where = f" ({error.filename})" if error.filename else ""
+        return (
+            f"This computer refuses a file that is needed{where}: {reason}. It is tried again; "
+            "see whether its disk is full."
+        )
+    return f"What the shop sent cannot be read, and is asked for again: {error}"
 
 
 class Receipting:
@@ -48,6 +62,7 @@ class Receipting:
         self._book = ReceiptBook(folder.receipts_file, device.identity, today=now.date())
         self._watch = Watch(session, self._looked)
         self._next = now + EVERY
+        self.note = ""  # why the book is not kept just now, where it is not
 
     def __enter__(self) -> Self:
         self._watch.start()
@@ -60,8 +75,11 @@ class Receipting:
         trace: TracebackType | None,
     ) -> None:
         self._watch.stop()
-        with self._lock:
-            self._book.save(today=self._clock().date())
+        try:
+            with self._lock:
+                self._book.save(today=self._clock().date())
+        except (OSError, DrmError):
+            return  # what was counted since the last save is lost; nothing else is
         # In a thread, as a shop that hangs must not keep the program from ending.
         last = threading.Thread(target=self._say_last, name="last receipts", daemon=True)
         last.start()
@@ -72,11 +90,20 @@ class Receipting:
         self._watch.look()
 
     def step(self) -> None:
-        """Hand in what is due. Where the shop does not take it now, it waits."""
+        """Hand in what is due. Where the shop does not take it now, it waits; where the book
+        cannot be kept, as on a full disk, `note` says so."""
         now = self._clock()
         if now < self._next:
             return
         self._next = now + EVERY
+        try:
+            self._hand_in_or_begin_anew(now)
+        except (OSError, DrmError) as error:
+            self.note = trouble(error)
+        else:
+            self.note = ""
+
+    def _hand_in_or_begin_anew(self, now: datetime) -> None:
         try:
             self.hand_in()
         except ShopRefusedError as error:
@@ -111,5 +138,10 @@ class Receipting:
     def _say_last(self) -> None:
         try:
             self.hand_in()
-        except (SeederError, RuntimeError):  # RuntimeError: the client was closed meanwhile
+        except (
+            SeederError,
+            DrmError,
+            OSError,
+            RuntimeError,
+        ):  # RuntimeError: the client was closed meanwhile
             return

@@ -87,7 +87,7 @@ def _with_shop(seat: Seat, *, as_json: bool, **limits: Unpack[Limits]) -> None:
     from seeder.cli.seat import persist
     from seeder.config import utc_now
     from seeder.daemon import Daemon, WebSocketEvents
-    from seeder.errors import DeviceRemovedError
+    from seeder.errors import DeviceRemovedError, FaultError
     from seeder.renewals import Renewals
 
     with (
@@ -115,7 +115,7 @@ def _with_shop(seat: Seat, *, as_json: bool, **limits: Unpack[Limits]) -> None:
                 heard = time.monotonic()
             elif time.monotonic() - heard > SILENCE and unlocked_items(seat) is not None:
                 return
-        if isinstance(daemon.ended, DeviceRemovedError) or unlocked_items(seat) is None:
+        if isinstance(daemon.ended, DeviceRemovedError | FaultError) or unlocked_items(seat) is None:
             raise daemon.ended
 
 

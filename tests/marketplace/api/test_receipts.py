@@ -215,6 +215,28 @@ def test_a_seeder_that_was_set_back_begins_anew_and_loses_nothing(
     assert [row.broken for row in ReceiptChain.objects.order_by("pk")] == ["fork", ""]
 
 
+def test_a_disk_that_refuses_the_book_costs_no_byte_and_is_said(
+    crowd: Crowd, ada: Peer, ben: Peer, folder: ShopFolder, client: ShopClient
+) -> None:
+    line, clock = Line(crowd.package, ben.label), Clock()
+    with _receipting(ada, folder, client, line, clock) as receipting:
+        line.got(1000)
+        receipting.look()
+        folder.receipts_file.mkdir(parents=True)  # a file cannot take the place of a folder
+        clock.now += EVERY
+        receipting.step()
+        assert "refuses a file" in receipting.note
+        assert not Receipt.objects.exists()  # what is not on disk is not sent
+
+        folder.receipts_file.rmdir()
+        clock.now += EVERY
+        receipting.step()
+        assert (receipting.note, Receipt.objects.get().bytes) == ("", 1000)
+
+        folder.receipts_file.unlink()
+        folder.receipts_file.mkdir()  # and it ends as it should, all the same
+
+
 def test_where_a_new_chain_is_refused_too_it_waits(
     crowd: Crowd, ada: Peer, ben: Peer, folder: ShopFolder, client: ShopClient
 ) -> None:
