@@ -211,6 +211,7 @@ class Session(SessionView):
             paused = before is not None and before.state is TorrentState.PAUSED
             self.remove(info_hash)
             torrent.begin_anew()
+            torrent.label = self._label  # whatever it ran under before
             self._hand_over(torrent, paused=paused, before=before)
 
     def connect_peer(self, info_hash: str, address: tuple[str, int]) -> None:
