@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from pytest_django import Settings
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "open_swarms"]
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +27,9 @@ def chromium() -> Iterator[Browser]:
         started.close()
     if before is None:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def open_swarms(settings: Settings) -> None:
+    """New packages get an open swarm, where devices have announce addresses."""
+    settings.CLOSED_SWARMS = False

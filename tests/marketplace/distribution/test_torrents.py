@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts import services as accounts
 from marketplace.accounts.errors import DeviceNotFoundError
@@ -31,12 +31,6 @@ from tests.marketplace.distribution.announcing import ask, query
 from tests.marketplace.trade import buy, make_person, sell
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_swarms")]
-
-
-@pytest.fixture
-def open_swarms(settings: Settings) -> None:
-    """Announce addresses are for open swarms."""
-    settings.CLOSED_SWARMS = False
 
 
 def _device(user: User) -> Device:

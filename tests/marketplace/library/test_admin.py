@@ -14,7 +14,7 @@ from marketplace.licensing.models import Entitlement, Licence
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.trade import buy, make_person, sell
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_swarms")]
 
 
 @pytest.fixture

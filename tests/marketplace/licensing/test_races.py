@@ -82,6 +82,7 @@ def test_rivals_are_issued_one_licence() -> None:
     assert Licence.objects.get().jws == licences[0]
 
 
+@pytest.mark.usefixtures("open_swarms")
 def test_rivals_are_given_one_announce_address() -> None:
     ada, seeder = make_person(), FakeSeeder()
     package, device = buy(ada, sell()).package_id, seeder.log_in(ada)

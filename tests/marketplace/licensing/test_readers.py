@@ -22,7 +22,7 @@ from tests.marketplace.licensing.renting import NONCE, START
 from tests.marketplace.licensing.tables import WAYS, Case, read_table, rows_of
 from tests.marketplace.trade import log_in_device, make_person, sell
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_swarms")]
 
 STATES = read_table("readers")[0][1:]
 LATER = START + dt.timedelta(hours=1)

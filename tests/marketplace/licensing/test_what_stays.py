@@ -23,7 +23,7 @@ from marketplace.licensing import queries, services
 from marketplace.licensing.models import Entitlement, EntitlementEvent
 from tests.marketplace.trade import PASSWORD, buy, log_in_device, make_person, sell, sell_next
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_swarms")]
 
 
 def _withdraw(listing: Listing) -> None:
