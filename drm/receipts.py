@@ -29,6 +29,8 @@ __all__ = [
     "Link",
     "Receipts",
     "following",
+    "is_link",
+    "may_count",
     "sign_receipts",
     "verify_receipts",
 ]
@@ -83,6 +85,24 @@ def following(document: Receipts, *, head: Link) -> bool:
         and document.link.sequence == head.sequence + 1
         and document.previous == head.hash
     )
+
+
+def may_count(count: Count) -> bool:
+    """Whether a document can hold this count."""
+    try:
+        _count(_written(count))
+    except FormatError:
+        return False
+    return True
+
+
+def is_link(link: Link) -> bool:
+    """Whether this can be a place in a chain."""
+    try:
+        sizes = len(from_b64u(link.chain)), len(from_b64u(link.hash))
+    except FormatError:
+        return False
+    return sizes == (CHAIN_BYTES, 32) and 1 <= link.sequence < _NUMBER
 
 
 def sign_receipts(

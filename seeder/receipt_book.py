@@ -2,7 +2,8 @@
 
 The book is written before a document is sent, with the document inside: after a crash the
 same bytes are sent again, which changes nothing where they had arrived. A book that is lost,
-or set back with the folder, begins another chain; the shop keeps the larger totals.
+or set back with the folder, begins another chain; the shop keeps the larger totals. Of a book
+that was damaged, what can be read is kept: no file keeps the program from starting.
 """
 
 from __future__ import annotations
@@ -12,18 +13,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from drm.encoding import b64u
 from drm.errors import DrmError
 from drm.keys import IdentityKey
-from drm.receipts import MAX_COUNTS, Count, Link, Receipts, sign_receipts, verify_receipts
+from drm.receipts import (
+    MAX_COUNTS,
+    Count,
+    Link,
+    Receipts,
+    is_link,
+    may_count,
+    sign_receipts,
+    verify_receipts,
+)
 from seeder.accounting import Accounting, Pair, Totals
 from seeder.config import read_json, write_json
 
 __all__ = ["ReceiptBook"]
 
 VERSION: Final = 1
+_ANY_HASH: Final = b64u(bytes(32))
 KEPT: Final = timedelta(days=60)  # a label lives for some days, and nobody meets it again
 
 
@@ -45,7 +56,7 @@ class ReceiptBook:
         self._head: Link | None = None
         self._pending: str | None = None
         self._chain = _new_chain()
-        self.accounting = Accounting(self._read(read_json(path) or {}, today))
+        self.accounting = Accounting(self._read(_book_at(path), today))
 
     @property
     def waiting(self) -> str | None:
@@ -140,21 +151,21 @@ class ReceiptBook:
 
     def _read(self, book: Mapping[str, Any], today: date) -> dict[Pair, Totals]:
         """Take over what an earlier run has written; what cannot be read is as if it were not."""
-        if book.get("version") != VERSION:
+        rows = book.get("totals")
+        if book.get("version") != VERSION or not isinstance(rows, list):
             return {}
-        try:
-            totals = {}
-            for package, label, received, sent, heard, claimed, day in book["totals"]:
-                pair = Pair(str(package), str(label))
-                totals[pair] = Totals(int(received), int(sent))
-                told = Totals(int(heard), int(claimed))
-                self._told[pair] = _Told(told, min(today, date.fromisoformat(day)))
-            chain, pending = str(book["chain"]), book["pending"]
-            head = None if book["head"] is None else Link(chain, *book["head"])
-        except (KeyError, TypeError, ValueError):
-            self._told.clear()
-            return {}
-        self._chain, self._head = chain, head
+        totals = {}
+        for row in rows:
+            if (read := _row(row)) is not None:
+                pair, totals[pair], told = read
+                self._told[pair] = _Told(told.totals, min(today, told.day))
+        chain, head, pending = book.get("chain"), book.get("head"), book.get("pending")
+        if not _is_chain(chain, head):
+            # Of another chain the shop has heard nothing yet.
+            for told in self._told.values():
+                told.totals = Totals()
+            return totals
+        self._chain, self._head = chain, None if head is None else Link(chain, *head)
         # A document of another key, as after a login anew, is nobody's to send any more.
         if isinstance(pending, str) and self._verified(pending) is not None:
             self._pending = pending
@@ -165,6 +176,42 @@ class ReceiptBook:
             return verify_receipts(document, identity_public=self._identity.public)
         except DrmError:
             return None
+
+
+def _book_at(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path) or {}
+    except (OSError, RecursionError):
+        return {}
+
+
+def _row(row: object) -> tuple[Pair, Totals, _Told] | None:
+    """One row of a book, where a later document can hold what it says."""
+    if not isinstance(row, list) or len(row) != 7:
+        return None
+    package, label, received, sent, heard, claimed, day = row
+    numbers = (received, sent, heard, claimed)
+    try:
+        last = date.fromisoformat(day)
+    except (TypeError, ValueError):
+        return None
+    # A count is one at least; of one direction there may be none.
+    counted = [n for n in numbers if n != 0 or type(n) is not int]
+    if not all(may_count(Count(package, label, n)) for n in counted or [1]):
+        return None
+    return Pair(package, label), Totals(received, sent), _Told(Totals(heard, claimed), last)
+
+
+def _is_chain(chain: object, head: object) -> TypeGuard[str]:
+    """Whether a book's words for its chain, and the last link of it, are such."""
+    if not isinstance(chain, str):
+        return False
+    if head is None:
+        return is_link(Link(chain, 1, _ANY_HASH))
+    if not isinstance(head, list) or len(head) != 2:
+        return False
+    sequence, last = head
+    return type(sequence) is int and isinstance(last, str) and is_link(Link(chain, *head))
 
 
 def _new_chain() -> str:

@@ -138,10 +138,5 @@ class Receipting:
     def _say_last(self) -> None:
         try:
             self.hand_in()
-        except (
-            SeederError,
-            DrmError,
-            OSError,
-            RuntimeError,
-        ):  # RuntimeError: the client was closed meanwhile
-            return
+        except (SeederError, DrmError, OSError, RuntimeError):
+            return  # a RuntimeError where the client was closed meanwhile

@@ -125,18 +125,77 @@ def test_a_book_that_cannot_be_read_is_begun_anew(
     assert next_of(book, identity).link.sequence == 1
 
 
-def test_a_half_readable_book_leaves_nothing_half_read(path: Path, identity: IdentityKey) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ["not", "a", "row"],
+        "row",
+        None,
+        [PACKAGE, "short", 1, 0, 0, 0, "2026-11-25"],
+        ["pack", EVE, 1, 0, 0, 0, "2026-11-25"],
+        [PACKAGE, EVE, float("inf"), 0, 0, 0, "2026-11-25"],
+        [PACKAGE, EVE, 1.5, 0, 0, 0, "2026-11-25"],
+        [PACKAGE, EVE, True, 0, 0, 0, "2026-11-25"],
+        [PACKAGE, EVE, 0.0, 0, 0, 0, "2026-11-25"],
+        [PACKAGE, EVE, -1, 0, 0, 0, "2026-11-25"],
+        [PACKAGE, EVE, 2**53, 0, 0, 0, "2026-11-25"],
+        [PACKAGE, [EVE], 0, 0, 0, 0, "2026-11-25"],
+        [PACKAGE, EVE, 1, 0, 0, 0, "yesterday"],
+        [PACKAGE, EVE, 1, 0, 0, 0, 20261125],
+    ],
+)
+def test_a_row_that_cannot_be_read_is_dropped_and_all_others_stay(
+    path: Path, identity: IdentityKey, bad: object
+) -> None:
+    book = opened(path, identity)
+    counts(book, BEN, received=100)
+    first = next_of(book, identity)
+    book.confirmed(now=NOW)
+    whole = json.loads(path.read_text())
+    whole["totals"].insert(0, bad)
+    path.write_text(json.dumps(whole))
+
+    again = opened(path, identity)
+    counts(again, BEN, received=150)
+
+    assert again.accounting.totals == {Pair(PACKAGE, BEN): Totals(150, 0)}
+    assert following(next_of(again, identity), head=first.link)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("chain", "short"),
+        ("chain", 7),
+        ("chain", "é" * 22),
+        ("head", [1]),
+        ("head", "ab"),
+        ("head", [float("inf"), "A" * 43]),
+        ("head", [0, "A" * 43]),
+        ("head", [1, "short"]),
+    ],
+)
+def test_a_chain_that_cannot_be_read_is_begun_anew_with_all_totals(
+    path: Path, identity: IdentityKey, name: str, bad: object
+) -> None:
     book = opened(path, identity)
     counts(book, BEN, received=100)
     next_of(book, identity)
     book.confirmed(now=NOW)
-    whole = json.loads(path.read_text())
-    whole["totals"].append(["not", "a", "row"])
-    path.write_text(json.dumps(whole))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: bad}))
 
     again = opened(path, identity)
 
-    assert (again.accounting.totals, again.begins) == ({}, True)
+    anew = next_of(again, identity)
+    assert (anew.link.sequence, anew.receipts) == (1, (Count(PACKAGE, BEN, 100),))
+
+
+def test_no_file_keeps_the_program_from_starting(path: Path, identity: IdentityKey) -> None:
+    path.write_text("[" * 100_000)
+    assert opened(path, identity).begins
+    path.unlink()
+    path.mkdir()
+    assert opened(path, identity).begins
 
 
 def test_a_document_of_another_key_is_not_sent(path: Path, identity: IdentityKey) -> None:
