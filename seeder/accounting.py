@@ -30,6 +30,7 @@ from seeder.alerts import PeerSnapshot
 __all__ = ["Accounting", "Pair", "Payload", "Totals"]
 
 QUIET_LOOKS: Final = 8  # two seconds, and so several reports of the torrent's own total
+MOST_ENDED: Final = 4000  # addresses whose ended connections are remembered one by one
 MOST_RESIDUAL: Final = 128 * 2**20  # a second at a gigabit: more is a fault of ours
 
 
@@ -78,7 +79,7 @@ class _Torrent:
     received: int = 0
     sent: int = 0
     unexplained: Totals = field(default_factory=Totals)
-    owners: set[str] = field(default_factory=set)  # whose the rest may be
+    owners: set[str] = field(default_factory=set)  # whose the rest may be: two are too many
     quiet: int = 0
 
 
@@ -89,6 +90,7 @@ class Accounting:
         self.totals: dict[Pair, Totals] = dict(totals or {})
         self._present: dict[_Place, _Connection] = {}
         self._ended: dict[tuple[str, str], Totals] = {}  # by info-hash and address
+        self._forgotten: dict[str, Totals] = {}  # by info-hash: the most of any address
         self._torrents: dict[str, _Torrent] = {}
 
     def observe(self, peers: Iterable[PeerSnapshot], torrents: Mapping[str, Payload]) -> bool:
@@ -104,6 +106,8 @@ class Accounting:
         for place, known in before.items():
             if place not in here or not _goes_on(known, here[place]):
                 self._end(place, known)
+        if len(self._ended) > MOST_ENDED:
+            self._forget_ended()
         for place, peer in here.items():
             growth = self._grow(place, peer, before.get(place))
             if peer.label and (growth.received or growth.sent):
@@ -117,9 +121,22 @@ class Accounting:
             self._credit(pair, more)
 
     def _end(self, place: _Place, known: _Connection) -> None:
-        _add(self._ended.setdefault((place.info_hash, place.host), Totals()), known.grown)
+        at, most = (place.info_hash, place.host), self._forgotten.get(place.info_hash, Totals())
+        _add(self._ended.setdefault(at, Totals(*_both(most))), known.grown)
         if state := self._torrents.get(place.info_hash):
-            state.owners.add(known.label)
+            _own(state, known.label)
+
+    def _forget_ended(self) -> None:
+        """Of half the addresses, those that counted least, keep the most that any did.
+
+        Whoever comes from an address that is not known then may be one of them, and so of
+        what they count at first less is theirs, never more.
+        """
+        smallest = sorted(self._ended, key=lambda at: sum(_both(self._ended[at])))
+        for at in smallest[: len(smallest) // 2]:
+            gone, most = self._ended.pop(at), self._forgotten.setdefault(at[0], Totals())
+            most.received = max(most.received, gone.received)
+            most.sent = max(most.sent, gone.sent)
 
     def _grow(self, place: _Place, peer: PeerSnapshot, known: _Connection | None) -> Totals:
         """By how much a connection has grown since it was last seen, or came."""
@@ -127,10 +144,11 @@ class Accounting:
         if known is not None and _goes_on(known, peer):
             growth = _beyond(counts, known.shown)
         else:
-            old = self._ended.get((place.info_hash, place.host), Totals())
+            old = self._ended.get((place.info_hash, place.host))
+            old = old or self._forgotten.get(place.info_hash, Totals())
             growth, known = _beyond(counts, old), _Connection(peer.label, counts)
             if counts != growth and (state := self._torrents.get(place.info_hash)):
-                state.owners.add(peer.label)  # some of it may be new all the same
+                _own(state, peer.label)  # some of it may be new all the same
         known.shown = counts
         _add(known.grown, growth)
         self._present[place] = known
@@ -159,6 +177,7 @@ class Accounting:
             # Added again, they begin at nothing, and so do all their connections.
             self._torrents = {h: s for h, s in self._torrents.items() if h not in gone}
             self._ended = {k: s for k, s in self._ended.items() if k[0] not in gone}
+            self._forgotten = {h: s for h, s in self._forgotten.items() if h not in gone}
         return moved
 
     def _settle(self, package: str, state: _Torrent) -> None:
@@ -171,6 +190,15 @@ class Accounting:
                 self._credit(Pair(package, label), believable)
         state.unexplained = Totals()
         state.owners.clear()
+
+
+def _own(state: _Torrent, label: str) -> None:
+    if len(state.owners) < 2:
+        state.owners.add(label)
+
+
+def _both(totals: Totals) -> tuple[int, int]:
+    return totals.received, totals.sent
 
 
 def _place(peer: PeerSnapshot) -> _Place:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -34,6 +35,10 @@ from seeder.config import read_json, write_json
 __all__ = ["ReceiptBook"]
 
 VERSION: Final = 1
+# A program is met by anybody who shows a label, so the book is bounded: of those who were met
+# since a label may still live, then of all others, the largest stay.
+MOST_PAIRS: Final = 4000
+ALIVE: Final = timedelta(days=8)
 _ANY_HASH: Final = b64u(bytes(32))
 KEPT: Final = timedelta(days=60)  # a label lives for some days, and nobody meets it again
 
@@ -109,9 +114,10 @@ class ReceiptBook:
 
     def save(self, *, today: date) -> None:
         """Write the book: whole, or not at all."""
+        self.forget(today=today)
         rows = [
             [*pair, totals.received, totals.sent, told.received, told.sent, day.isoformat()]
-            for pair, totals, told, day in self._rows(today)
+            for pair, totals, told, day in self._rows()
         ]
         head = self._head
         book = {
@@ -123,27 +129,43 @@ class ReceiptBook:
         }
         write_json(self._path, book)
 
-    def _rows(self, today: date) -> Iterator[tuple[Pair, Totals, Totals, date]]:
-        for pair, totals in list(self.accounting.totals.items()):
+    def forget(self, *, today: date) -> None:
+        """Drop who was not met for long, and all but the largest of very many."""
+        kept = self.accounting.totals
+        for pair, totals in list(kept.items()):
             told = self._told.setdefault(pair, _Told(day=today))
             if totals != told.totals:
                 told.day = today
             elif today - told.day > KEPT:
-                del self.accounting.totals[pair], self._told[pair]
-                continue
+                del kept[pair]
+        if len(kept) > MOST_PAIRS:
+
+            def weight(pair: Pair) -> tuple[bool, int]:
+                alive = today - self._told[pair].day <= ALIVE
+                return alive, kept[pair].received + kept[pair].sent
+
+            for pair in sorted(kept, key=weight)[: len(kept) - MOST_PAIRS]:
+                del kept[pair]
+        self._told = {pair: told for pair, told in self._told.items() if pair in kept}
+
+    def _rows(self) -> Iterator[tuple[Pair, Totals, Totals, date]]:
+        for pair, totals in self.accounting.totals.items():
+            told = self._told[pair]
             yield pair, totals, told.totals, told.day
 
     def _news(self) -> tuple[list[Count], list[Count]]:
-        receipts, claims = list[Count](), list[Count]()
-        for pair, totals in list(self.accounting.totals.items()):
+        """What has grown: what grew most first, receipts and claims in turn, as far as it fits.
+        What does not comes with the next document."""
+        receipts, claims = list[tuple[int, Count]](), list[tuple[int, Count]]()
+        for pair, totals in self.accounting.totals.items():
             told = self._told.get(pair, _Told()).totals
-            if totals.received > told.received:
-                receipts.append(Count(pair.package, pair.label, totals.received))
-            if totals.sent > told.sent:
-                claims.append(Count(pair.package, pair.label, totals.sent))
-        # What does not fit comes with the next document.
-        receipts = receipts[:MAX_COUNTS]
-        return receipts, claims[: MAX_COUNTS - len(receipts)]
+            if (grown := totals.received - told.received) > 0:
+                receipts.append((grown, Count(*pair, totals.received)))
+            if (grown := totals.sent - told.sent) > 0:
+                claims.append((grown, Count(*pair, totals.sent)))
+        half = MAX_COUNTS // 2
+        room = max(half, MAX_COUNTS - len(claims)), max(half, MAX_COUNTS - len(receipts))
+        return _largest(receipts, room[0]), _largest(claims, room[1])
 
     def _hear(self, count: Count, today: date) -> Totals:
         pair = Pair(count.package_id, count.label)
@@ -176,6 +198,10 @@ class ReceiptBook:
             return verify_receipts(document, identity_public=self._identity.public)
         except DrmError:
             return None
+
+
+def _largest(grown: list[tuple[int, Count]], most: int) -> list[Count]:
+    return [count for _growth, count in sorted(grown, key=itemgetter(0), reverse=True)[:most]]
 
 
 def _book_at(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from seeder.client import ShopClient
 from seeder.config import ShopFolder
 from seeder.device import DeviceKeys
 from seeder.errors import SeederError, ShopRefusedError
-from seeder.receipt_book import ReceiptBook
+from seeder.receipt_book import MOST_PAIRS, ReceiptBook
 from seeder.watching import Connections, Looked, Watch
 
 __all__ = ["Receipting", "trouble"]
@@ -124,7 +124,10 @@ class Receipting:
 
     def _looked(self, looked: Looked) -> bool:
         with self._lock:
-            return self._book.accounting.observe(*looked)
+            moved = self._book.accounting.observe(*looked)
+            if len(self._book.accounting.totals) > 2 * MOST_PAIRS:
+                self._book.forget(today=self._clock().date())
+            return moved
 
     def _retold(self, error: ShopRefusedError) -> bool:
         """Begin anew where the shop cannot go on from what it has; whether that is no cure."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seeder.accounting import QUIET_LOOKS, Accounting, Pair, Payload, Totals
+from seeder.accounting import MOST_ENDED, QUIET_LOOKS, Accounting, Pair, Payload, Totals
 from seeder.alerts import PeerSnapshot
 
 PACKAGE = "ab" * 32
@@ -347,3 +347,21 @@ def test_no_order_of_looks_counts_more_than_the_connections_did(
         counted = sum(totals.received for totals in accounting.totals.values())
         assert before <= counted <= most
         before = counted
+
+
+def test_very_many_addresses_are_not_all_remembered_and_nothing_counts_twice(desk: Desk) -> None:
+    """Where a count may be carried over that is forgotten, what may be old does not count."""
+    desk.sees(peer(BEN, 300, host="10.9.9.9"))
+    for n in range(MOST_ENDED + 10):
+        desk.sees(peer(EVE, 300 if n < 10 else 500, host=f"2001:db8::{n:x}"))
+    desk.sees()
+    before = desk.of(BEN)
+
+    assert len(desk.accounting._ended) <= MOST_ENDED
+    desk.sees(peer(BEN, 300, host="10.9.9.9"))
+    assert desk.of(BEN) == before == (300, 0)
+    desk.sees(peer(BEN, 350, host="10.9.9.9"))
+    assert desk.of(BEN) == (350, 0)
+    desk.sees()
+    desk.sees(peer(BEN, 350, host="10.9.9.9"))
+    assert desk.of(BEN) == (350, 0)

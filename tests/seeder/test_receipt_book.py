@@ -11,7 +11,7 @@ import pytest
 from drm.keys import IdentityKey
 from drm.receipts import MAX_COUNTS, Count, Receipts, following, verify_receipts
 from seeder.accounting import Pair, Totals
-from seeder.receipt_book import KEPT, ReceiptBook
+from seeder.receipt_book import ALIVE, KEPT, MOST_PAIRS, ReceiptBook
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 PACKAGE = "ab" * 32
@@ -244,3 +244,52 @@ def test_what_was_not_told_is_never_forgotten(path: Path, identity: IdentityKey)
     book.save(today=(NOW + 2 * KEPT).date())
 
     assert set(book.accounting.totals) == {Pair(PACKAGE, BEN)}
+
+
+def test_strangers_by_the_thousand_neither_fill_the_book_nor_come_first(
+    path: Path, identity: IdentityKey
+) -> None:
+    """Anybody can call under any label, and again under another: each takes a byte or two."""
+    book = opened(path, identity)
+    for n in range(5 * MOST_PAIRS):
+        counts(book, f"{n:020d}", received=1, sent=2)
+    counts(book, BEN, received=100)
+    counts(book, EVE, sent=100)
+
+    document = next_of(book, identity)
+
+    assert document.receipts[0] == Count(PACKAGE, BEN, 100)
+    assert document.claims[0] == Count(PACKAGE, EVE, 100)
+    assert (len(document.receipts), len(document.claims)) == (MAX_COUNTS // 2, MAX_COUNTS // 2)
+    assert len(book.accounting.totals) == MOST_PAIRS
+    assert path.stat().st_size < 1_000_000
+
+
+def test_of_very_many_those_whose_label_has_ended_go_first(
+    path: Path, identity: IdentityKey
+) -> None:
+    book = opened(path, identity)
+    for n in range(MOST_PAIRS):
+        counts(book, f"{n:020d}", sent=10**9)
+    while book.next_document(now=NOW) is not None:
+        book.confirmed(now=NOW)
+    counts(book, BEN, sent=5)
+    later = (NOW + ALIVE + timedelta(days=1)).date()
+
+    book.save(today=later)
+
+    assert len(book.accounting.totals) == MOST_PAIRS
+    assert book.accounting.totals[Pair(PACKAGE, BEN)] == Totals(0, 5)
+
+
+def test_where_one_side_has_little_to_tell_the_other_has_the_room(
+    path: Path, identity: IdentityKey
+) -> None:
+    book = opened(path, identity)
+    for n in range(MAX_COUNTS):
+        counts(book, f"{n:020d}", sent=1)
+    counts(book, BEN, received=1)
+
+    document = next_of(book, identity)
+
+    assert (len(document.receipts), len(document.claims)) == (1, MAX_COUNTS - 1)
