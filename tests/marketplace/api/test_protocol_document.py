@@ -15,6 +15,7 @@ from marketplace.api.v1 import api
 from marketplace.distribution import errors as distribution_errors
 from marketplace.distribution import tracker
 from marketplace.distribution.announce import DEFAULT_NUMWANT, MAX_NUMWANT, MAX_QUERY
+from marketplace.distribution.memberships import REMEMBER
 from marketplace.distribution.swarm import LIFETIME, PEERS_PER_MEMBER
 from marketplace.distribution.types import STATES
 from marketplace.licensing import errors as licensing_errors
@@ -67,7 +68,7 @@ def test_the_trackers_numbers_are_those_of_the_code() -> None:
     assert f"at most {MAX_QUERY} bytes" in section
     assert (tracker.INTERVAL, tracker.LONELY_INTERVAL) == (600, 60)
     assert f"after {LIFETIME / 60:.0f} minutes of silence" in section
-    assert (PEERS_PER_MEMBER, tracker.REMEMBER) == (3, 30.0)
+    assert (PEERS_PER_MEMBER, REMEMBER) == (3, 30.0)
 
 
 @pytest.mark.django_db
