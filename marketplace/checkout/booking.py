@@ -224,7 +224,7 @@ def _book_dispute(dispute: Dispute, begun: Sequence[Order], done: set[str]) -> N
         if source in done:
             continue
         lines = (
-            Parts.of(begun).take_of_all(-moved.amount_minor)
+            Parts.of(begun, by_bank=True).take_of_all(-moved.amount_minor)
             if moved.amount_minor < 0
             else _returned(dispute, begun, moved.amount_minor)
         )
@@ -250,5 +250,5 @@ def _returned(dispute: Dispute, begun: Sequence[Order], minor: int) -> list[Line
         Line(line.account, share, line.order_id) for line, share in zip(taken, shares, strict=True)
     ]
     # Nothing is known to be taken: then it is parted as a sale is.
-    back = back or Parts.of(begun).take_of_all(minor)
+    back = back or Parts.of(begun, by_bank=True).take_of_all(minor)
     return [Line(line.account, -line.amount_minor, line.order_id) for line in back]

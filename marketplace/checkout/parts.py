@@ -2,8 +2,9 @@
 
 A sale is cut when it is booked; what goes back is taken from the parts in proportion to what
 each has left, so that all of it back leaves nothing anywhere. What Stripe kept of the payment
-is no part: the platform bears it. So it does with what the pool has given as credit by then:
-nobody's credit falls because a stranger's purchase went back.
+is no part: the platform bears it. What the pool has given as credit by then nobody gives back.
+Of a refund the seller bears it, since a refund is a seller's choice, and one who is in league with
+buyer and deliverer must not have the platform pay for it; of what a bank takes the platform does.
 """
 
 from __future__ import annotations
@@ -65,19 +66,20 @@ class Parts:
     left: dict[uuid.UUID, dict[AccountKind, int]]
 
     @classmethod
-    def of(cls, begun: Sequence[Order]) -> Parts:
-        """Read what the orders have left."""
+    def of(cls, begun: Sequence[Order], *, by_bank: bool = False) -> Parts:
+        """Read what the orders have left, to be refunded, or taken by a bank (`by_bank`)."""
         orders = {order.pk: order for order in begun}
         left = books.order_parts(list(orders), _KINDS)
-        for order_id, given in books.rewards_given(list(orders)).items():
-            borne = left[order_id].get(_K.REWARD_LOSSES, 0)
-            left[order_id][_K.REWARD_LOSSES] = given - borne
+        gives = books.rewards_given(list(orders))
+        for order_id, kinds in left.items():
+            borne = kinds.get(_K.REWARD_LOSSES, 0)
+            kinds[_K.REWARD_LOSSES] = gives.get(order_id, 0) - borne if by_bank else 0
         return cls(orders, left)
 
     def take(self, order_id: uuid.UUID, minor: int) -> list[Line]:
         """Lines (debits) that take `minor` back from an order's parts.
 
-        What the parts do not have any more, as after a refund and a dispute, the seller bears.
+        What the parts do not have any more, as what was given to deliverers, the seller bears.
         """
         order = self.orders[order_id]
         had = self.left.get(order_id, {})

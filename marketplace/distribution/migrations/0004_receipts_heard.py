@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import migrations, models
 from django.db.models import F
 
 
-def first_as_last(apps, schema_editor):
+def first_as_last(apps: Any, schema_editor: Any) -> None:
     """Of what is there, the last time is the only one that is known."""
     for name in ("Receipt", "Claim"):
         apps.get_model("distribution", name).objects.update(heard_at=F("updated_at"))
 
 
-def _field(**options):
+def _field(**options: Any) -> models.DateTimeField[Any, Any]:
     return models.DateTimeField(help_text="For the first time.", **options)
 
 

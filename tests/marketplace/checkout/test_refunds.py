@@ -132,8 +132,9 @@ def test_a_refund_that_comes_back_goes_before_an_order_that_nobody_has_paid(
     order = bought(stripe, ada, listing, card=REFUND_FAILS)
     refund(order, listing.seller)
     newer = order_of(begin(ada, listing))
-    stripe.hook(f"settle/{Refund.objects.get().stripe_id}", succeeds=False)
-    [event] = stripe.events("refund.failed")
+    stripe_id = Refund.objects.get().stripe_id
+    stripe.hook(f"settle/{stripe_id}", succeeds=False)
+    [event] = stripe.events("refund.failed", id=stripe_id or "")
 
     deliver(event)
 

@@ -142,7 +142,8 @@ def test_a_refund_before_it_is_credit_takes_the_reward_back() -> None:
     whole()
 
 
-def test_after_that_the_operator_bears_it_and_nobodys_credit_falls() -> None:
+def test_after_that_the_seller_bears_a_refund_and_nobodys_credit_falls() -> None:
+    """Else a seller who is in league with buyer and deliverer has the shop pay them."""
     ada, bob = people("ada", "bob")
     order, receipts = bought(ada, listing := sell()), Receipts()
     receipts.add(ada, bob, size_of(listing))
@@ -150,6 +151,20 @@ def test_after_that_the_operator_bears_it_and_nobodys_credit_falls() -> None:
     settle(receipts, day=MATURES)
 
     give_back(order)
+
+    assert credit_of(bob) == 297
+    assert left(order) == {"seller": -297}
+    whole()
+
+
+def test_what_a_bank_takes_after_that_the_operator_bears() -> None:
+    ada, bob = people("ada", "bob")
+    order, receipts = bought(ada, listing := sell()), Receipts()
+    receipts.add(ada, bob, size_of(listing))
+    settle(receipts, day=CLOSES)
+    settle(receipts, day=MATURES)
+
+    dispute(order)
 
     assert credit_of(bob) == 297
     assert left(order) == {"reward_losses": 297}
