@@ -14,7 +14,7 @@ from pathlib import Path
 
 from seeder.files import bytes_taken, sync_folder
 
-__all__ = ["Progress", "copy_missing", "files_below"]
+__all__ = ["Progress", "copy_missing", "files_below", "links_below"]
 
 # Bytes copied so far, and the bytes that there are.
 Progress = Callable[[int, int], None]
@@ -28,6 +28,14 @@ def files_below(folder: Path, names: Sequence[str]) -> list[Path]:
     for path in (folder / name for name in names):
         found += [path] if path.is_file() else path.rglob("*")
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
+def links_below(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Give the symbolic links among what is called so in a folder or lies below it, sorted."""
+    found: list[Path] = []
+    for path in (folder / name for name in names):
+        found += [path, *path.rglob("*")]
+    return sorted(path for path in found if path.is_symlink())
 
 
 def copy_missing(source: Path, target: Path, files: Sequence[Path], progress: Progress) -> None:

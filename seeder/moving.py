@@ -16,6 +16,7 @@ nothing is hashed or fetched again afterwards.
 from __future__ import annotations
 
 import errno
+import logging
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seeder.config import ShopFolder, exclusive, shared
-from seeder.copying import Progress, copy_missing, files_below
+from seeder.copying import Progress, copy_missing, files_below, links_below
 from seeder.errors import MoveError, NotEnoughSpaceError, StoreBusyError, StoreError
 from seeder.files import bytes_taken, sync_folder
 from seeder.placement import (
@@ -46,6 +47,8 @@ __all__ = [
     "start_empty",
     "using_store",
 ]
+
+_log = logging.getLogger(__name__)
 
 _FOLDERS = ("packages", "torrents", "session")
 _OURS = (*_FOLDERS, "store-id")
@@ -75,8 +78,9 @@ def moved_place(shop: ShopFolder, target: Path) -> Path:
     disk begins there, a folder in it that is named after the shop.
     """
     target = target.expanduser().absolute()
-    if target == open_store(shop).folder:
-        return target
+    here = open_store(shop).folder
+    if target.resolve() == here.resolve():
+        return here
     if target.is_dir() and (target.is_mount() or any(target.iterdir())):
         return target / shop.path.name
     return target
@@ -91,8 +95,9 @@ def move_store(shop: ShopFolder, target: Path, *, progress: Progress) -> Path:
     """Move the store of a shop, and give where it lies then.
 
     A move to where it is drops what an earlier one has copied. The caller holds the home's
-    lock, so no seeder writes meanwhile. Raises MoveError, NotEnoughSpaceError,
-    StoreBusyError, StoreMissingError.
+    lock, so no seeder writes meanwhile. Where its folder is a symlink, what that leads to
+    is moved, and the link goes. Raises MoveError, NotEnoughSpaceError, StoreBusyError,
+    StoreMissingError.
     """
     with _alone(shop):
         finish_moves(shop)
@@ -102,10 +107,12 @@ def move_store(shop: ShopFolder, target: Path, *, progress: Progress) -> Path:
         _drop_other_copy(shop, place)
         if place == store.folder:
             return place
-        _require_free(store.folder, place)
+        source = store.folder.resolve()
+        _require_free(source, place)
+        _require_no_links(source)
         try:
             _begin(shop, store.folder, place)
-            _carry(store.folder, place, progress)
+            _carry(source, place, progress)
         except OSError as error:
             if open_store(shop).folder == store.folder:
                 _drop_other_copy(shop, store.folder)
@@ -147,10 +154,9 @@ def finish_moves(shop: ShopFolder) -> None:
         placement = _record(shop, placement.folder, going)
     elif going is not None and not incoming(going).exists():
         placement = change_placement(shop, lambda p: replace(p, move_to=None))
-    for folder in placement.leftover:
-        _delete(folder)
-    if placement.leftover:
-        change_placement(shop, lambda p: replace(p, leftover=()))
+    left = tuple(folder for folder in placement.leftover if not _cleared(folder, placement))
+    if left != placement.leftover:
+        change_placement(shop, lambda p: replace(p, leftover=left))
 
 
 @contextmanager
@@ -165,7 +171,8 @@ def _alone(shop: ShopFolder) -> Iterator[None]:
 
 
 def _require_free(source: Path, place: Path) -> None:
-    if place.is_relative_to(source) or source.is_relative_to(place):
+    real = place.resolve()
+    if real.is_relative_to(source) or source.is_relative_to(real):
         raise MoveError(f"{place} and {source} lie in each other. Choose another folder.")
     if place.is_dir() and not any(place.iterdir()):
         return
@@ -173,11 +180,20 @@ def _require_free(source: Path, place: Path) -> None:
         raise MoveError(f"There is something at {place} already. Choose another folder.")
 
 
+def _require_no_links(source: Path) -> None:
+    """A link would be left out of a copy, and may lead nowhere from another place."""
+    if links := links_below(source, _OURS):
+        raise MoveError(
+            f"{links[0]} is a symbolic link, so what it leads to would not be moved. Nothing was "
+            "changed; put the folder or file itself in its place, and try again."
+        )
+
+
 def _drop_other_copy(shop: ShopFolder, place: Path) -> None:
     """Delete what a move to elsewhere has copied before it was cut short."""
     going = read_placement(shop).move_to
     if going is not None and going != place:
-        _delete(incoming(going))
+        _drop_copy(incoming(going))
         change_placement(shop, lambda p: replace(p, move_to=None))
 
 
@@ -191,7 +207,7 @@ def _begin(shop: ShopFolder, source: Path, place: Path) -> None:
 
 def _record(shop: ShopFolder, source: Path, place: Path) -> Placement:
     """Say that the store lies in its new place: from now on it does."""
-    left = (source,) if source.exists() else ()
+    left = (source,) if source.exists() or source.is_symlink() else ()
     return change_placement(shop, lambda p: replace(p, folder=place, move_to=None, leftover=left))
 
 
@@ -201,13 +217,13 @@ def _carry(source: Path, place: Path, progress: Progress) -> None:
     try:
         source.rename(place)
     except OSError as error:
-        if error.errno != errno.EXDEV:
+        if error.errno not in {errno.EXDEV, errno.EBUSY}:  # busy: a disk begins there
             raise
         _copy(source, incoming(place), progress)
         incoming(place).rename(place)
     else:
         sync_folder(source.parent)
-        _delete(incoming(place))  # of an earlier try, when a rename was not possible
+        _drop_copy(incoming(place))  # of an earlier try, when a rename was not possible
     sync_folder(place.parent)
 
 
@@ -228,13 +244,52 @@ def _copy(source: Path, staging: Path, progress: Progress) -> None:
     copy_missing(source, staging, files, progress)
 
 
+def _cleared(folder: Path, placement: Placement) -> bool:
+    """Delete what a move has left in a folder; False where that is to be tried again."""
+    real = folder.resolve()
+    try:
+        if is_store(folder, placement.id) and real != placement.folder.resolve():
+            _delete(real)
+            if folder.is_symlink():
+                folder.unlink()
+        elif folder.is_dir() and not folder.is_symlink():
+            # Ended before its folder was gone; or what is there now belongs to somebody else.
+            _remove_if_empty(folder)
+        if folder.is_symlink() and not folder.exists():
+            folder.unlink()  # what it led to has gone
+    except OSError as error:
+        _log.warning(
+            "What was left in %s when your store moved cannot be deleted (%s); it is tried "
+            "again at the next start.",
+            folder,
+            error.strerror,
+        )
+        return False
+    return True
+
+
+def _drop_copy(folder: Path) -> None:
+    try:
+        _delete(folder)
+    except OSError as error:
+        _log.warning("The copy in %s cannot be deleted (%s). Delete it.", folder, error.strerror)
+
+
 def _delete(folder: Path) -> None:
-    """Delete what a store keeps in a folder, and the folder where nothing else is in it."""
-    for name in reversed(_OURS):  # without its id it is no store any more
+    """Delete what a store keeps in a folder, and the folder where nothing else is in it.
+
+    Its id goes last, so that what was cut short is known for ours. Raises OSError.
+    """
+    for name in _OURS:
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+    if folder.is_dir():
+        _remove_if_empty(folder)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not folder.is_mount() and not any(folder.iterdir()):
         folder.rmdir()

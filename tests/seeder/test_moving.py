@@ -1,16 +1,28 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seeder.config import ShopFolder
 from seeder.errors import MoveError, StoreBusyError, StoreMissingError
 from seeder.moving import claim_store, incoming, move_store, start_empty, using_store
-from seeder.placement import open_store, read_placement, set_most
+from seeder.placement import (
+    change_placement,
+    is_store,
+    mark_store,
+    open_store,
+    read_placement,
+    set_most,
+)
 from tests.swarm.content import PIECE, Content, make_content
 
 
@@ -176,3 +188,136 @@ def test_holes_stay_holes(tmp_path: Path, shop: ShopFolder) -> None:
     assert copy.read_bytes() == source.read_bytes()
     assert copy.stat().st_blocks * 512 < 1_000_000
     assert copy.stat().st_mtime_ns == 123_456_789_012_345_678
+
+
+@pytest.fixture
+def between_disks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The kernel's answer where a folder is renamed onto another disk."""
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if not self.name.endswith(".incoming"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+
+
+def put_behind_a_link(tmp_path: Path, shop: ShopFolder) -> Path:
+    """Lay the store on a disk as its owner does by hand."""
+    disk = tmp_path / "disk" / "store"
+    disk.parent.mkdir()
+    os.rename(shop.content, disk)  # noqa: PTH104 - Path.rename stands for the kernel here
+    shop.content.symlink_to(disk)
+    return disk
+
+
+@pytest.mark.parametrize("how", ["rename", "copy"])
+def test_a_store_behind_a_link_is_moved_itself_and_the_link_goes(
+    tmp_path: Path,
+    shop: ShopFolder,
+    content: Content,
+    how: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    disk = put_behind_a_link(tmp_path, shop)
+    if how == "copy":
+        request.getfixturevalue("between_disks")
+
+    place = move_store(shop, tmp_path / "new", progress=silent)
+
+    assert not place.is_symlink()
+    assert not disk.exists()
+    assert not shop.content.is_symlink()
+    assert read_placement(shop).leftover == ()
+    assert claim_store(shop).torrent(content.name) == content.metainfo
+    assert (place / "packages" / content.name / "00000").is_file()
+
+
+@pytest.mark.parametrize("how", ["rename", "copy"])
+def test_a_link_inside_the_store_is_refused_and_nothing_changes(
+    tmp_path: Path,
+    shop: ShopFolder,
+    content: Content,
+    how: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    package = open_store(shop).package_folder(content.name)
+    package.rename(tmp_path / "elsewhere")
+    package.symlink_to(tmp_path / "elsewhere")
+    if how == "copy":
+        request.getfixturevalue("between_disks")
+
+    with pytest.raises(MoveError, match="is a symbolic link"):
+        move_store(shop, tmp_path / "new", progress=silent)
+
+    assert claim_store(shop).folder == shop.content
+    assert (package / "00000").is_file()
+    assert not (tmp_path / "new").exists()
+
+
+def leave_behind(shop: ShopFolder, folder: Path) -> None:
+    change_placement(shop, lambda p: replace(p, leftover=(folder,)))
+
+
+def test_a_leftover_that_is_the_store_of_another_home_is_left_alone(
+    tmp_path: Path, shop: ShopFolder, content: Content
+) -> None:
+    move_store(shop, tmp_path / "away", progress=silent)
+    other = tmp_path / "place"
+    (other / "packages").mkdir(parents=True)
+    (other / "packages" / "film").touch()
+    mark_store(other, "ab" * 16)
+    leave_behind(shop, other)
+
+    claim_store(shop)
+
+    assert (other / "packages" / "film").exists()
+    assert is_store(other, "ab" * 16)
+    assert read_placement(shop).leftover == ()
+
+
+def test_a_leftover_that_leads_to_the_store_itself_is_no_leftover(
+    tmp_path: Path, shop: ShopFolder, content: Content
+) -> None:
+    move_store(shop, tmp_path / "away", progress=silent)
+    (tmp_path / "link").symlink_to(tmp_path / "away")
+    leave_behind(shop, tmp_path / "link")
+
+    assert claim_store(shop).torrent(content.name) == content.metainfo
+
+
+def test_what_cannot_be_deleted_is_tried_again_and_keeps_nobody_from_running(
+    tmp_path: Path, shop: ShopFolder, content: Content, caplog: pytest.LogCaptureFixture
+) -> None:
+    move_store(shop, tmp_path / "away", progress=silent)
+    left = tmp_path / "left"
+    left.mkdir()
+    mark_store(left, read_placement(shop).id)
+    (left / "torrents").touch()
+    (left / "session").mkdir()
+    leave_behind(shop, left)
+
+    with refusing(left):
+        claim_store(shop)
+
+    assert "tried again at the next start" in caplog.text
+    assert read_placement(shop).leftover == (left,)
+    claim_store(shop)
+    assert not left.exists()
+    assert read_placement(shop).leftover == ()
+
+
+@contextmanager
+def refusing(folder: Path) -> Iterator[None]:
+    """The kernel's answer where a disk is read-only: root is not stopped by rights."""
+    going = True
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        deletes = event in {"os.remove", "os.rmdir", "shutil.rmtree"}
+        if going and deletes and str(arguments[0]).startswith(str(folder)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    sys.addaudithook(refuse)
+    yield
+    going = False
