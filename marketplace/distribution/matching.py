@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db.models import QuerySet
 
@@ -30,7 +30,9 @@ def deliveries(
     those pairs of devices that were first heard of until `now`.
 
     For each pair of devices it is the smaller one of what the receiving device signed and
-    what the sending one did, for the origin what the origin counted itself. All together
+    what the sending one did. For the origin it is what it counted itself; of what it sent to
+    where the receiver was never seen, only as much as the receiving device signed, as anybody
+    can fetch under another's label. All together
     are at most the package's size for each purchase of the receiver; so nothing after a
     refund. What came from the receiver's own account, from an account that ever shared a
     device with it, or from a network where the receiver was seen, is no delivery, and
@@ -45,8 +47,8 @@ def deliveries(
     claims = Claim.objects.filter(
         package_id=package_id, receiver__user_id=receiver_id, heard_at__lte=now
     )
-    received, owners = _received(receipts)
-    sent, origin = _sent(claims)
+    received, owners, admitted = _received(receipts)
+    sent, origin = _sent(claims, admitted)
     agreed = {pair: min(total, sent.get(pair, 0)) for pair, total in received.items()}
     arrivals = _arrivals(agreed, owners, origin)
     most = packaging.package(package_id).sealed_size * purchases
@@ -57,26 +59,41 @@ def deliveries(
     return (*found, Delivery(None, from_origin)) if from_origin else tuple(found)
 
 
-def _received(receipts: QuerySet[Receipt]) -> tuple[_Pairs, dict[_Device, uuid.UUID]]:
-    """What each receiving device signed of each sending one, and whose the sending ones are."""
+def _received(
+    receipts: QuerySet[Receipt],
+) -> tuple[_Pairs, dict[_Device, uuid.UUID], dict[_Device, int]]:
+    """What each receiving device signed of each sending one, whose the sending ones are, and
+    what each signed to have got from the origin."""
+    admitted: dict[_Device, int] = defaultdict(int)
     pairs: _Pairs = defaultdict(int)
     owners: dict[_Device, uuid.UUID] = {}
     for receipt in receipts.select_related("sender"):
-        if receipt.sender is not None:
+        if receipt.sender is None:
+            admitted[receipt.receiver_id] += receipt.bytes
+        else:
             pairs[receipt.receiver_id, receipt.sender.pk] += receipt.bytes
             owners[receipt.sender.pk] = receipt.sender.user_id
-    return pairs, owners
+    return pairs, owners, admitted
 
 
-def _sent(claims: Iterable[Claim]) -> tuple[_Pairs, dict[_Device, int]]:
-    """What each sending device signed of each receiving one; and the origin's own count."""
+def _sent(
+    claims: Iterable[Claim], admitted: Mapping[_Device, int]
+) -> tuple[_Pairs, dict[_Device, int]]:
+    """What each sending device signed of each receiving one; and what counts of the origin's
+    own count, where the receiving devices have `admitted` so much of it."""
     pairs: _Pairs = defaultdict(int)
-    origin: dict[_Device, int] = defaultdict(int)
+    told: dict[_Device, int] = defaultdict(int)
+    sure: dict[_Device, int] = defaultdict(int)
     for claim in claims:
         if claim.sender_id is None:
-            origin[claim.receiver_id] += claim.bytes
+            told[claim.receiver_id] += claim.bytes
+            sure[claim.receiver_id] += claim.bytes - claim.elsewhere
         else:
             pairs[claim.receiver_id, claim.sender_id] += claim.bytes
+    origin = {
+        device: max(sure[device], min(total, admitted.get(device, 0)))
+        for device, total in told.items()
+    }
     return pairs, origin
 
 

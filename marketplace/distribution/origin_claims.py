@@ -18,7 +18,7 @@ from marketplace.distribution.receipt_models import Claim
 from seeder.accounting import Accounting, Pair, Totals
 from seeder.watching import Connections, Looked, Watch
 
-__all__ = ["OriginClaims", "add_origin_claims", "may_be_under"]
+__all__ = ["OriginClaims", "add_origin_claims", "was_seen_at"]
 
 EVERY: Final = dt.timedelta(seconds=10)
 REMEMBERED: Final = 10_000
@@ -33,7 +33,7 @@ class OriginClaims:
         self._accounting = Accounting()
         self._watch = Watch(session, self._looked)
         self._due: dt.datetime | None = None
-        self._believed: set[tuple[str, str]] = set()
+        self._known: set[tuple[str, str]] = set()  # labels and where their owners were seen
 
     def __enter__(self) -> Self:
         self._watch.start()
@@ -67,21 +67,26 @@ class OriginClaims:
 
     def _write(self, news: Mapping[Pair, Totals], *, now: dt.datetime) -> None:
         sent: dict[tuple[str, str], int] = {}
+        elsewhere: dict[tuple[str, str], int] = {}
         for pair, totals in news.items():
             label, _at, host = pair.label.partition("@")
-            if totals.sent and self._believe(label, host):
-                sent[pair.package, label] = sent.get((pair.package, label), 0) + totals.sent
-        add_origin_claims(sent, now=now)
+            if not totals.sent:
+                continue
+            at = pair.package, label
+            sent[at] = sent.get(at, 0) + totals.sent
+            if not self._knows(label, host):
+                elsewhere[at] = elsewhere.get(at, 0) + totals.sent
+        add_origin_claims(sent, elsewhere=elsewhere, now=now)
 
-    def _believe(self, label: str, host: str) -> bool:
-        """As `may_be_under`, asked once for a peer that is believed."""
-        if (label, host) in self._believed:
+    def _knows(self, label: str, host: str) -> bool:
+        """As `was_seen_at`, asked once for a peer where it is so."""
+        if (label, host) in self._known:
             return True
-        if not may_be_under(label=label, host=host):
+        if not was_seen_at(label=label, host=host):
             return False
-        if len(self._believed) >= REMEMBERED:
-            self._believed.clear()
-        self._believed.add((label, host))
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known.add((label, host))
         return True
 
     def _looked(self, looked: Looked) -> bool:
@@ -92,8 +97,14 @@ class OriginClaims:
 
 
 @transaction.atomic
-def add_origin_claims(sent: Mapping[tuple[str, str], int], *, now: dt.datetime) -> None:
-    """Add to what the origin claims: payload bytes since the last time, by package and label.
+def add_origin_claims(
+    sent: Mapping[tuple[str, str], int],
+    *,
+    elsewhere: Mapping[tuple[str, str], int] | None = None,
+    now: dt.datetime,
+) -> None:
+    """Add to what the origin claims: payload bytes since the last time, by package and label,
+    and how many of them went `elsewhere`, to where the label's owner was never seen.
 
     Labels that nobody holds, or devices that were removed, have got nothing.
     """
@@ -105,28 +116,28 @@ def add_origin_claims(sent: Mapping[tuple[str, str], int], *, now: dt.datetime) 
         if label not in owners:
             continue
         own = Claim.objects.filter(sender=None, package_id=package, label=label)
-        if not own.update(bytes=F("bytes") + count, updated_at=now):
+        far = (elsewhere or {}).get((package, label), 0)
+        if not own.update(bytes=F("bytes") + count, elsewhere=F("elsewhere") + far, updated_at=now):
             Claim.objects.create(
                 sender=None,
                 receiver_id=owners[label],
                 package_id=package,
                 label=label,
                 bytes=count,
+                elsewhere=far,
                 heard_at=now,
                 updated_at=now,
             )
 
 
-def may_be_under(*, label: str, host: str) -> bool:
-    """Whether a peer at `host` may well be who it says: a label is a name, and anyone can
-    say it, so as to have the origin's bytes counted as another's.
+def was_seen_at(*, label: str, host: str) -> bool:
+    """Whether the label's owner was seen by the shop in the network of `host`.
 
-    It may where the device's owner was seen in the network of `host`, and where they were
-    never seen over this version of IP: many homes have both, and ask the shop over one.
+    A label is a name, and anyone can say it, so as to have the origin's bytes counted as
+    another's. From elsewhere the owner's own receipt tells (`matching`): many homes have
+    both versions of IP, and ask the shop over one.
     """
     row = SwarmLabel.objects.filter(label=label).select_related("device").first()
     if row is None or row.device is None:
         return False
-    network = network_of(host)
-    seen = networks_of({row.device.user_id})[row.device.user_id]
-    return network in seen or all((":" in other) != (":" in network) for other in seen)
+    return network_of(host) in networks_of({row.device.user_id})[row.device.user_id]

@@ -78,11 +78,14 @@ class Claim(models.Model):
     `receiver` is whose label it was when the claim came.
     """
 
+    _ELSEWHERE = "Of the bytes, what the origin sent to where the label's owner was never seen."
+
     sender = models.ForeignKey(Device, on_delete=models.CASCADE, null=True, related_name="claims")
     receiver = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="claims")
     label = models.CharField(max_length=20)
     bytes = models.PositiveBigIntegerField()
+    elsewhere = models.PositiveBigIntegerField(default=0, help_text=_ELSEWHERE)
     heard_at = models.DateTimeField(help_text="For the first time.")
     updated_at = models.DateTimeField()
 

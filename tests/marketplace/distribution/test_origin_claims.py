@@ -9,6 +9,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from marketplace.distribution import origin_claims
+from marketplace.distribution.labels import issue_label
 from marketplace.distribution.models import Claim
 from marketplace.distribution.origin_claims import OriginClaims
 from seeder.alerts import PeerSnapshot, TorrentState
@@ -109,16 +110,42 @@ def test_who_fetches_under_anothers_label_takes_nothing_from_their_senders(
     assert crowd.deliveries(ada) == {ben.user.pk: crowd.size}
 
 
-def test_who_was_only_seen_over_the_other_version_of_ip_may_be_who_they_say(
+OTHER_VERSION = "2001:db8::7"
+
+
+def test_nobody_is_robbed_under_a_label_over_the_other_version_of_ip(
     crowd: Crowd, line: Line, claims: OriginClaims
 ) -> None:
-    ada = crowd.joins("ada", address="198.51.100.7")
+    """Ada was seen over IPv4 alone, and Mallory fetches once over IPv6 under her label."""
+    ada, hal = crowd.joins("ada", address="198.51.100.7"), crowd.joins("hal")
+    crowd.deliver(hal, ada, crowd.size)
 
-    line.shows(ada.label, 1000, host="2001:db8::7")
+    line.shows(ada.label, crowd.size, host=OTHER_VERSION)
     claims.look()
     claims.write(now=timezone.now(), at_once=True)
 
-    assert crowd.deliveries(ada) == {None: 1000}
+    assert crowd.deliveries(ada) == {hal.user.pk: crowd.size}
+
+
+def test_who_fetches_from_where_the_shop_never_saw_them_says_so_in_their_receipts(
+    crowd: Crowd, line: Line, claims: OriginClaims
+) -> None:
+    origin = issue_label(device=None, now=timezone.now()).label
+    ada, hal = crowd.joins("ada", address="198.51.100.7"), crowd.joins("hal")
+    line.shows(ada.label, 1000, host="198.51.100.7")
+    line.shows(ada.label, 9000, host=OTHER_VERSION)
+    claims.look()
+    claims.write(now=timezone.now(), at_once=True)
+    crowd.deliver(hal, ada, 500)
+
+    # What went to where she was seen counts by itself, of the rest what she says.
+    assert crowd.deliveries(ada) == {hal.user.pk: 500, None: 1000}
+    ada.says(got={origin: 600})
+    assert crowd.deliveries(ada) == {hal.user.pk: 500, None: 1000}
+    ada.says(got={origin: 7000})
+    assert crowd.deliveries(ada) == {hal.user.pk: 500, None: 7000}
+    ada.says(got={origin: 90_000})
+    assert crowd.deliveries(ada) == {hal.user.pk: 500, None: 10_000}
 
 
 def test_labels_that_nobody_holds_are_passed_over(
@@ -154,7 +181,7 @@ def test_while_the_database_is_away_nothing_is_forgotten(
         def gone(**_of: object) -> bool:
             raise OperationalError("gone")
 
-        away.setattr(origin_claims, "may_be_under", gone)
+        away.setattr(origin_claims, "was_seen_at", gone)
         with pytest.raises(OperationalError):
             claims.write(now=timezone.now(), at_once=True)
 
