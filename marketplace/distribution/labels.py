@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.types import Device
 from marketplace.distribution.errors import LabelError, TooManyLabelsError
 from marketplace.distribution.models import SwarmLabel
+from marketplace.distribution.networks import note_network
 
 __all__ = ["LABEL_LIFETIME", "forget_old_labels", "issue_label", "require_label"]
 
@@ -40,6 +41,7 @@ def issue_label(
             raise TooManyLabelsError(
                 _("This device has joined the swarm too often today. Try again tomorrow.")
             )
+        note_network(device_id=device.pk, address=address, now=now)
     SwarmLabel.objects.filter(device=device, expires_at__gt=now).update(expires_at=now)
     text = "".join(secrets.choice(_ALPHABET) for _n in range(LABEL_SIZE))
     return SwarmLabel.objects.create(

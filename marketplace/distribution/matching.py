@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db.models import QuerySet
 
 from marketplace.accounts import queries as accounts
-from marketplace.distribution.networks import networks_of
+from marketplace.distribution.networks import neighbours_of
 from marketplace.distribution.receipt_models import Claim, Receipt
 from marketplace.distribution.sharing_out import Arrivals, count_arrivals
 from marketplace.distribution.types import Delivery
@@ -108,9 +108,6 @@ def _arrivals(
     return [Arrivals(origin.get(device, 0), parts) for device, parts in senders.items()]
 
 
-def _related(receiver_id: uuid.UUID, senders: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+def _related(receiver_id: uuid.UUID, senders: Collection[uuid.UUID]) -> set[uuid.UUID]:
     """Those of `senders` that are the receiver, or may well live under one roof with them."""
-    related = accounts.sharing_devices(receiver_id)
-    networks = networks_of({*senders, receiver_id})
-    own = networks[receiver_id]
-    return related | {user for user, seen in networks.items() if seen & own}
+    return accounts.sharing_devices(receiver_id) | neighbours_of(receiver_id, among=senders)

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Collection
 from typing import Final
 
-from marketplace.distribution.models import SwarmLabel
 from marketplace.distribution.receipt_models import SeenNetwork
 
-__all__ = ["network_of", "networks_of", "note_network"]
+__all__ = ["PER_DEVICE", "neighbours_of", "network_of", "note_network", "seen_at"]
 
 REMEMBERED: Final = dt.timedelta(days=180)
+PER_DEVICE: Final = 300  # networks, the latest: a phone that travels has some a week
 _PREFIX: Final = {4: 24, 6: 64}
 
 
@@ -32,22 +32,33 @@ def network_of(address: str | None) -> str:
 
 
 def note_network(*, device_id: uuid.UUID, address: str | None, now: dt.datetime) -> None:
-    """Remember where a device spoke from, and forget where it was half a year ago."""
-    SeenNetwork.objects.filter(device_id=device_id, seen_at__lt=now - REMEMBERED).delete()
-    if network := network_of(address):
-        SeenNetwork.objects.update_or_create(
-            device_id=device_id, network=network, defaults={"seen_at": now}
-        )
+    """Remember where a device spoke from; forget where it was half a year ago, and, of a device
+    that was in very many networks, where it was seen last the longest ago."""
+    own = SeenNetwork.objects.filter(device_id=device_id)
+    own.filter(seen_at__lt=now - REMEMBERED).delete()
+    if not (network := network_of(address)):
+        return
+    _row, is_new = SeenNetwork.objects.update_or_create(
+        device_id=device_id, network=network, defaults={"seen_at": now}
+    )
+    if is_new:
+        oldest = own.order_by("-seen_at", "-pk").values_list("pk", flat=True)[PER_DEVICE:]
+        own.filter(pk__in=list(oldest)).delete()
 
 
-def networks_of(user_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[str]]:
-    """Every network that each user's devices, also removed ones, were seen in."""
-    found: dict[uuid.UUID, set[str]] = {user_id: set() for user_id in user_ids}
-    seen = SeenNetwork.objects.filter(device__user_id__in=user_ids)
-    for user_id, network in seen.values_list("device__user_id", "network"):
-        found[user_id].add(network)
-    labels = SwarmLabel.objects.filter(device__user_id__in=user_ids, address__isnull=False)
-    for owner, address in labels.values_list("device__user_id", "address").distinct():
-        if owner is not None:
-            found[owner].add(network_of(address))
-    return found
+def neighbours_of(user_id: uuid.UUID, *, among: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those users `among` whose devices, also removed ones, were seen in a network in which one
+    of the user's was."""
+    own = SeenNetwork.objects.filter(device__user_id=user_id).values("network")
+    near = SeenNetwork.objects.filter(device__user_id__in=among, network__in=own)
+    return set(near.values_list("device__user_id", flat=True))
+
+
+def seen_at(places: Collection[tuple[uuid.UUID, str]]) -> set[tuple[uuid.UUID, str]]:
+    """Those of these users and networks where a device of the user, also a removed one, was
+    seen; in one query."""
+    rows = SeenNetwork.objects.filter(
+        device__user_id__in={user_id for user_id, _network in places},
+        network__in={network for _user, network in places},
+    )
+    return set(rows.values_list("device__user_id", "network")).intersection(places)

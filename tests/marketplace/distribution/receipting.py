@@ -14,7 +14,8 @@ from marketplace.accounts.models import Device, User
 from marketplace.catalog.models import Listing
 from marketplace.distribution import queries
 from marketplace.distribution.models import SwarmLabel
-from marketplace.distribution.origin_claims import add_origin_claims
+from marketplace.distribution.networks import note_network
+from marketplace.distribution.origin_claims import Sent, add_origin_claims
 from marketplace.distribution.receipts import Taken, take_receipts
 from tests.marketplace.accounts.seeder import FakeSeeder
 from tests.marketplace.trade import buy, log_in_device, make_person, sell
@@ -116,6 +117,7 @@ class Crowd:
             created_at=now,
             expires_at=now,
         )
+        note_network(device_id=peer.device.pk, address=peer.address, now=now)
         return peer
 
     def deliver(self, sender: Peer, receiver: Peer, total: int) -> None:
@@ -125,7 +127,7 @@ class Crowd:
 
     def origin_sends(self, receiver: Peer, count: int) -> None:
         """The origin has sent `count` more bytes to the receiver."""
-        add_origin_claims({(self.package, receiver.label): count}, now=timezone.now())
+        add_origin_claims({(self.package, receiver.label): Sent(count)}, now=timezone.now())
 
     def deliveries(self, receiver: Peer) -> dict[uuid.UUID | None, int]:
         """What counts, by sender."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from marketplace.accounts import services as accounts
 from marketplace.distribution import queries
+from marketplace.distribution.labels import issue_label
 from marketplace.distribution.models import Receipt, SeenNetwork
-from marketplace.distribution.networks import network_of
+from marketplace.distribution.networks import PER_DEVICE, network_of, note_network
 from marketplace.distribution.sharing_out import Arrivals, count_arrivals
 from marketplace.licensing import services as licensing
 from tests.marketplace.distribution.receipting import Crowd, chain_id
@@ -212,6 +214,29 @@ def test_where_a_device_was_is_kept_as_its_network_alone(crowd: Crowd) -> None:
     ada.says()
 
     assert SeenNetwork.objects.get().network == "198.51.100.0/24"
+
+
+def test_a_device_is_seen_as_soon_as_it_asks_for_a_label(crowd: Crowd) -> None:
+    ada = crowd.joins("ada")
+
+    issue_label(device=ada.device, now=timezone.now(), address="203.0.113.5")
+
+    assert SeenNetwork.objects.filter(device=ada.device, network="203.0.113.0/24").exists()
+
+
+def test_of_a_device_that_was_in_very_many_networks_the_latest_are_kept(crowd: Crowd) -> None:
+    ada, now = crowd.joins("ada", address="198.51.100.7"), timezone.now()
+    SeenNetwork.objects.bulk_create(
+        SeenNetwork(device=ada.device, network=f"2001:db8:0:{n:x}::/64", seen_at=now)
+        for n in range(PER_DEVICE - 1)
+    )
+
+    note_network(device_id=ada.device.pk, address="203.0.113.5", now=now + dt.timedelta(seconds=1))
+
+    kept = set(SeenNetwork.objects.values_list("network", flat=True))
+    assert len(kept) == PER_DEVICE
+    assert "203.0.113.0/24" in kept
+    assert "198.51.100.0/24" not in kept
 
 
 @given(

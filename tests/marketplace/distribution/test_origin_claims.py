@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -178,13 +179,32 @@ def test_while_the_database_is_away_nothing_is_forgotten(
     claims.look()
     with monkeypatch.context() as away:
 
-        def gone(**_of: object) -> bool:
+        def gone(_of: object) -> set[object]:
             raise OperationalError("gone")
 
-        away.setattr(origin_claims, "was_seen_at", gone)
+        away.setattr(origin_claims, "seen_under", gone)
         with pytest.raises(OperationalError):
             claims.write(now=timezone.now(), at_once=True)
 
     claims.write(now=timezone.now(), at_once=True)
 
     assert Claim.objects.get().bytes == 1000
+
+
+def test_a_step_asks_as_often_for_many_as_for_one(
+    crowd: Crowd, line: Line, claims: OriginClaims, django_assert_max_num_queries: Any
+) -> None:
+    """The origin has one loop: what a connection costs there, all wait for."""
+    peers = [crowd.joins(f"buyer {n}") for n in range(8)]
+    others = [f"2001:db8::{n}" for n in range(8)]
+    for round_ in (1, 2):
+        line.connected.clear()
+        for peer, other in zip(peers, others, strict=True):
+            line.shows(peer.label, 1000 * round_, host=peer.address)
+            line.shows(peer.label, 10 * round_, host=other)
+        claims.look()
+        with django_assert_max_num_queries(8):
+            claims.write(now=timezone.now(), at_once=True)
+
+    assert {(c.bytes, c.elsewhere) for c in Claim.objects.all()} == {(2020, 20)}
+    assert Claim.objects.count() == len(peers)
