@@ -115,7 +115,10 @@ def _with_shop(seat: Seat, *, as_json: bool, **limits: Unpack[Limits]) -> None:
                 heard = time.monotonic()
             elif time.monotonic() - heard > SILENCE and unlocked_items(seat) is not None:
                 return
-        if isinstance(daemon.ended, DeviceRemovedError | FaultError) or unlocked_items(seat) is None:
+        if (
+            isinstance(daemon.ended, DeviceRemovedError | FaultError)
+            or unlocked_items(seat) is None
+        ):
             raise daemon.ended
 
 
