@@ -16,9 +16,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from drm.encoding import from_b64u
@@ -32,10 +33,16 @@ from marketplace.distribution.networks import note_network
 from marketplace.distribution.receipt_models import Claim, Receipt, ReceiptChain
 from marketplace.licensing import queries as licensing
 
-__all__ = ["CHAINS_A_DAY", "Taken", "take_receipts"]
+__all__ = ["CHAINS_A_DAY", "NEW_A_DAY", "OWN", "Taken", "take_receipts"]
 
 CHAINS_A_DAY: Final = 20  # a device that is set back to an old copy needs one each time
+# Pairs of package and label that a device may begin in a day, of receipts and claims each; a
+# seeder's book holds 4,000 at a time.
+NEW_A_DAY: Final = 5000
+# Such pairs within one account, ever: they earn nothing, and only take up room.
+OWN: Final = 1000
 _Broken = ReceiptChain.Broken
+_Row = TypeVar("_Row", Receipt, Claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ def take_receipts(
     """Take one signed document of `device`, which asks from `address`.
 
     Counts are passed over where the package is not the user's to open (so after a refund),
-    or the label is unknown, the device's own, or of a device that was removed. Raises
+    or the label is unknown, the device's own, or of a device that was removed; and those of
+    new pairs where the device began NEW_A_DAY of them today, or OWN with its own account. Raises
     ReceiptsRefusedError for what this device did not sign or nobody can read, and
     ReceiptsBrokenError where the document does not continue the chain.
     """
@@ -147,9 +155,9 @@ def _keep(user: User, device: Device, signed: Receipts, *, now: dt.datetime) -> 
     receipts = believable(signed.receipts)
     # Nobody claims to have sent to the origin: its copy was there first.
     claims = [count for count in believable(signed.claims) if owners[count.label] is not None]
-    _keep_receipts(device, receipts, owners, now=now)
-    _keep_claims(device, claims, owners, now=now)
-    return len(receipts) + len(claims)
+    return _keep_receipts(device, receipts, owners, now=now) + _keep_claims(
+        device, claims, owners, now=now
+    )
 
 
 def _owners(labels: set[str]) -> dict[str, Device | None]:
@@ -168,9 +176,12 @@ def _keep_receipts(
     owners: dict[str, Device | None],
     *,
     now: dt.datetime,
-) -> None:
-    known = Receipt.objects.filter(receiver_id=device.pk, label__in={c.label for c in counts})
-    before = {(row.package_id, row.label): row.bytes for row in known}
+) -> int:
+    own = Receipt.objects.filter(receiver_id=device.pk)
+    within = own.filter(sender__user_id=device.user_id)
+    room = _Room(_left_today(own, now=now), OWN - within.count())
+    before = _totals(own, counts)
+    kept = _kept(device, counts, owners, before, room)
     Receipt.objects.bulk_create(
         [
             Receipt(
@@ -182,12 +193,13 @@ def _keep_receipts(
                 heard_at=now,
                 updated_at=now,
             )
-            for count in _grown(counts, before)
+            for count in _grown(kept, before)
         ],
         update_conflicts=True,
         unique_fields=["package", "receiver", "label"],
         update_fields=["bytes", "updated_at"],
     )
+    return len(kept)
 
 
 def _keep_claims(
@@ -196,9 +208,12 @@ def _keep_claims(
     owners: dict[str, Device | None],
     *,
     now: dt.datetime,
-) -> None:
-    known = Claim.objects.filter(sender_id=device.pk, label__in={c.label for c in counts})
-    before = {(row.package_id, row.label): row.bytes for row in known}
+) -> int:
+    own = Claim.objects.filter(sender_id=device.pk)
+    within = own.filter(receiver__user_id=device.user_id)
+    room = _Room(_left_today(own, now=now), OWN - within.count())
+    before = _totals(own, counts)
+    kept = _kept(device, counts, owners, before, room)
     Claim.objects.bulk_create(
         [
             Claim(
@@ -210,12 +225,52 @@ def _keep_claims(
                 heard_at=now,
                 updated_at=now,
             )
-            for count in _grown(counts, before)
+            for count in _grown(kept, before)
         ],
         update_conflicts=True,
         unique_fields=["package", "sender", "label"],
         update_fields=["bytes", "updated_at"],
     )
+    return len(kept)
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many new pairs a device may still begin."""
+
+    today: int
+    own: int
+
+
+def _left_today(rows: QuerySet[_Row], *, now: dt.datetime) -> int:
+    return NEW_A_DAY - rows.filter(heard_at__gt=now - dt.timedelta(days=1)).count()
+
+
+def _totals(rows: QuerySet[_Row], counts: Sequence[Count]) -> dict[tuple[str, str], int]:
+    """What is on record of the pairs that are counted."""
+    known = rows.filter(label__in={c.label for c in counts})
+    return {(row.package_id, row.label): row.bytes for row in known}
+
+
+def _kept(
+    device: Device,
+    counts: Sequence[Count],
+    owners: dict[str, Device | None],
+    before: dict[tuple[str, str], int],
+    room: _Room,
+) -> list[Count]:
+    """Those of the counts that go on, or for whose pair there is room."""
+    kept: list[Count] = []
+    for count in counts:
+        if (count.package_id, count.label) not in before:
+            owner = owners[count.label]
+            within = owner is not None and owner.user_id == device.user_id
+            if room.today <= 0 or (within and room.own <= 0):
+                continue
+            room.today -= 1
+            room.own -= within
+        kept.append(count)
+    return kept
 
 
 def _grown(counts: Sequence[Count], before: dict[tuple[str, str], int]) -> list[Count]:

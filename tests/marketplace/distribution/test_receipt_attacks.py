@@ -15,7 +15,7 @@ from drm.keys import IdentityKey
 from drm.receipts import Link
 from drm.signed import document_hash, sign
 from marketplace.accounts import services as accounts
-from marketplace.distribution import queries
+from marketplace.distribution import queries, receipts
 from marketplace.distribution.errors import ReceiptsBrokenError, ReceiptsRefusedError
 from marketplace.distribution.models import Claim, Receipt, ReceiptChain, SwarmLabel
 from marketplace.distribution.receipts import CHAINS_A_DAY
@@ -435,3 +435,38 @@ def test_a_forged_past(crowd: Crowd, ada: Peer, eve: Peer) -> None:
 
     earlier = timezone.now() - dt.timedelta(minutes=1)
     assert queries.deliveries(package_id=crowd.package, receiver_id=ada.user.pk, now=earlier) == ()
+
+
+@pytest.mark.parametrize("side", ["got", "sent"])
+def test_one_account_alone_fills_no_table(
+    crowd: Crowd, ada: Peer, eve: Peer, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    """Her second device begins anew again and again, and her first tells of each."""
+    monkeypatch.setattr(receipts, "OWN", 3)
+    phone = crowd.joins(user=ada.user)
+    labels = [crowd.restarts(phone).label for _n in range(5)]
+
+    first = ada.says(**{side: dict.fromkeys(labels[:2], 100)})
+    second = ada.says(**{side: dict.fromkeys(labels, 200)})
+    third = ada.says(**{side: {labels[4]: 300, eve.label: 300}})
+
+    rows = Receipt.objects if side == "got" else Claim.objects
+    assert (first.counted, second.counted, third.counted) == (2, 3, 1)
+    assert sorted(rows.values_list("bytes", flat=True)) == [200, 200, 200, 300]
+
+
+@pytest.mark.parametrize("side", ["got", "sent"])
+def test_two_accounts_fill_no_table_in_a_day(
+    crowd: Crowd, ada: Peer, eve: Peer, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    monkeypatch.setattr(receipts, "NEW_A_DAY", 3)
+    labels = [crowd.restarts(eve).label for _n in range(5)]
+
+    first = ada.says(**{side: dict.fromkeys(labels, 100)})
+    again = ada.says(**{side: dict.fromkeys(labels, 200)})
+    rows = Receipt.objects if side == "got" else Claim.objects
+    rows.update(heard_at=timezone.now() - dt.timedelta(days=1, seconds=1))
+    tomorrow = ada.says(**{side: dict.fromkeys(labels, 300)})
+
+    assert (first.counted, again.counted, tomorrow.counted) == (3, 3, 5)
+    assert set(rows.values_list("bytes", flat=True)) == {300}
