@@ -216,7 +216,10 @@ class Daemon:
         )
         if replace(state, updated_at="") != self._written or self._clock() >= self._write_at:
             self._written, self._write_at = replace(state, updated_at=""), self._clock() + WRITE
-            write_json(self._home.state_file, state.to_json(), durable=False)
+            try:
+                write_json(self._home.state_file, state.to_json(), durable=False)
+            except OSError as error:  # a full disk is no reason to end what goes on in memory
+                return replace(state, note=state.note or trouble(error))
         return state
 
     def _listen(self) -> None:

@@ -68,6 +68,22 @@ def test_a_disk_that_refuses_is_noted_and_work_goes_on(
         assert (daemon.ended, daemon.tick().note) == (None, "")
 
 
+def test_where_the_state_cannot_be_written_it_is_said_and_work_goes_on(
+    seat: Seat, tmp_path: Path
+) -> None:
+    seat.home.state_file.mkdir()
+    with working(seat, tmp_path / "session") as (daemon, _downloads):
+        wait_for(lambda: daemon.tick().online)
+        wait_for(lambda: "refuses a file" in _note_after_a_change(daemon))
+        seat.home.state_file.rmdir()
+        assert daemon.ended is None
+
+
+def _note_after_a_change(daemon: Daemon) -> str:
+    daemon._written = None
+    return daemon.tick().note
+
+
 def test_what_nobody_foresaw_ends_the_program_with_a_sentence(seat: Seat, tmp_path: Path) -> None:
     asked: list[int] = []
 
