@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import migrations
 
 
-def note_networks(apps, schema_editor):
+def note_networks(apps: Any, schema_editor: Any) -> None:
     """Where a label was asked for is a network in which its device was seen, from now on."""
     from marketplace.distribution.networks import network_of
 
