@@ -51,7 +51,7 @@ from seeder.standing import refresh_library
 from seeder.store import Store
 from seeder.stored import mark_held
 from seeder.swarming import Swarming
-from seeder.tending import Forgiveness, Rest, Room
+from seeder.tending import DiskWatch, Forgiveness, Rest, Room
 from seeder.torrents import info_hash, read_metainfo
 from seeder.unlocking import keep_unlock_fresh
 
@@ -108,6 +108,7 @@ class Downloads:
         self._tracker_asked: dict[str, datetime] = {}
         self._wholeness = Wholeness(session, self.papers)
         self._room = Room(store, clock=clock)
+        self._disk = DiskWatch(session, store)
         self._forgiveness = Forgiveness(session, clock=clock)
         copy = load_library(folder)
         self.items: tuple[LibraryItem, ...] = copy.items if copy else ()
@@ -143,7 +144,8 @@ class Downloads:
     @property
     def note(self) -> str:
         """What the owner should know of the shop; "" where nothing is wrong with it."""
-        return self._log.note or (self.receipting.note if self.receipting else "")
+        counting = self.receipting.note if self.receipting else ""
+        return self._disk.note or self._log.note or counting
 
     def hurry(self) -> None:
         """Forget the pauses: something has changed."""
@@ -158,6 +160,15 @@ class Downloads:
     def step(self) -> None:
         """Do what is to be done now. Raises only what ends all work (`is_final`)."""
         now = self._clock()
+        if not self._disk.is_there():
+            self._rest.end()
+            self._meet()
+        else:
+            self._step_on(now)
+        if self.receipting is not None:
+            self.receipting.step()
+
+    def _step_on(self, now: datetime) -> None:
         if self._failures or self._rest.is_over(self.items):
             for command in plan(self._view(now)):
                 self._rest.end()
@@ -167,8 +178,6 @@ class Downloads:
             self._forgiveness.forgive()
         self._ask_again_where_trackers_refuse(now)
         self._swarm()
-        if self.receipting is not None:
-            self.receipting.step()
 
     def _swarm(self) -> None:
         """Take part in closed swarms, and follow where the shop replaces a torrent."""
@@ -176,6 +185,12 @@ class Downloads:
             return
         for package in self.swarming.take_outdated():
             self._replace_guarded(package)
+        self._meet()
+
+    def _meet(self) -> None:
+        """See to the peers of closed swarms."""
+        if self.swarming is None:
+            return
         if self.governor is not None:
             self.swarming.sharing = self.governor.sharing
         try:

@@ -18,7 +18,7 @@ from seeder.library import LibraryItem
 from seeder.papers import Papers
 from seeder.session import Session, TorrentSnapshot
 from seeder.store import Store
-from seeder.tending import Forgiveness, Room
+from seeder.tending import DiskWatch, Forgiveness, Room
 from seeder.torrents import read_metainfo
 
 __all__ = ["Address", "OpenSwarm", "parse_peer"]
@@ -65,11 +65,14 @@ class OpenSwarm:
         self._dial_at = clock()
         self._notes: dict[str, str] = {}
         self._room = Room(store, clock=clock)
+        self._disk = DiskWatch(session, store)
         self._forgiveness = Forgiveness(session, clock=clock)
         self._wholeness = Wholeness(session, papers)
 
     def step(self) -> None:
         """Do what is to be done now."""
+        if not self._disk.is_there():
+            return
         running = {torrent.name for torrent in self._session.snapshot()}
         for item in self._items:
             if item.package not in running:

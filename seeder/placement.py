@@ -90,6 +90,7 @@ def open_store(shop: ShopFolder) -> Store:
         found or placement.folder,
         most=lambda: read_placement(shop).most,
         missing=found is None,
+        there=lambda: not placement.id or found is None or is_store(found, placement.id),
     )
 
 

@@ -140,6 +140,10 @@ class Scrubber:
         self._bad.add(package)
         return piece.size, Finding(package, at.info_hash, piece.number, reason)
 
+    def withdraw(self, finding: Finding) -> None:
+        """Take a finding back that nobody follows: the package is due again."""
+        self._bad.discard(finding.package)
+
     def remember(self) -> None:
         """Write down how far it is, where that is news. Raises OSError."""
         now = self._memory.to_json()
@@ -224,13 +228,16 @@ class BackgroundScrub:
         began = time.monotonic()
         size, finding = self._scrubber.step(package, self._whole[package], now=self._clock())
         if finding is not None:
-            # It may have been taken out, or be hashed already, since what is whole was asked.
+            # It may have been taken out, be hashed already, or be on a disk that was pulled
+            # out, since what is whole was asked.
             self._whole = self._packages()
             if finding.package in self._whole:
                 _log.warning(
                     "Package %s: piece %d %s.", package[:12], finding.piece, finding.reason
                 )
                 self._found(finding)
+            else:
+                self._scrubber.withdraw(finding)
             self._whole = {p: at for p, at in self._whole.items() if p != package}
         if size and self._busy():
             return TRICKLE

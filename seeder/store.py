@@ -48,15 +48,22 @@ class Store:
     `most` says how many bytes of the disk it may fill at most, None for as many as there
     are; it is asked again and again, since the owner may change it.
     With `missing` the folder is on a disk that is not attached: nothing is made there, and
-    everything counts as not here until `require_there` says so.
+    everything counts as not here until `require_there` says so. `there` tells afterwards
+    whether the disk still is; without it the store's folders do.
     """
 
     def __init__(
-        self, folder: Path, *, most: Callable[[], int | None] | None = None, missing: bool = False
+        self,
+        folder: Path,
+        *,
+        most: Callable[[], int | None] | None = None,
+        missing: bool = False,
+        there: Callable[[], bool] | None = None,
     ) -> None:
         self.folder = folder
         self._most = most or (lambda: None)
         self.missing = missing
+        self._there = there or (lambda: True)
         self.save_path = folder / "packages"  # `Session.add`'s second argument
         self.session_folder = folder / "session"
         self.scrub_file = self.session_folder / "scrub.json"  # seeder.scrubbing
@@ -88,6 +95,17 @@ class Store:
                 f"What you bought lies in {self.folder}, which is not there just now. Attach its "
                 "disk and try again. If it is lost: geobuk store move FOLDER --start-empty"
             )
+
+    def is_there(self) -> bool:
+        """Whether the disk of the store is attached now: it may be pulled out at any moment."""
+        return not self.missing and self.save_path.is_dir() and self._there()
+
+    def why_missing(self) -> str:
+        """Give the sentence for what waits for the disk to come back."""
+        return (
+            f"What you bought lies in {self.folder}, which is not there just now. Attach its "
+            "disk, and it goes on by itself."
+        )
 
     def package_folder(self, package: str) -> Path:
         """Give the folder of a package; UnsafeNameError where the id is none."""

@@ -1,4 +1,4 @@
-"""Looking after the disk while a session runs: the scrub, and the room that is left."""
+"""Looking after the disk while a session runs: the scrub, the room, and whether it is there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 from seeder.alerts import TorrentState
 from seeder.engine import HoldDownload, ResumeTorrent, keep_within_space
+from seeder.errors import UnknownTorrentError
 from seeder.papers import Papers
 from seeder.scrubbing import BackgroundScrub, Finding, Scrubber, WholePackage
 from seeder.session import Session
 from seeder.store import Store
 
-__all__ = ["Forgiveness", "Rest", "Room", "tend", "whole_packages"]
+__all__ = ["DiskWatch", "Forgiveness", "Rest", "Room", "tend", "whole_packages"]
 
 RETRY = timedelta(minutes=1)
 LONGEST_REST = timedelta(seconds=10)
@@ -53,6 +54,45 @@ class Room:
                     session.hold(info_hash, self._store.why_full())
                 case ResumeTorrent(_, info_hash):
                     session.resume(info_hash)
+
+
+class DiskWatch:
+    """Holds everything while the disk of the store is pulled out, and lets it go on after.
+
+    Its mount point stays, so whatever is hashed or fetched meanwhile would be found missing,
+    and come again onto the wrong disk.
+    """
+
+    def __init__(self, session: Session, store: Store) -> None:
+        self._session = session
+        self._store = store
+        self._held: set[str] = set()
+        self.note = ""  # what the owner should do, as a sentence
+
+    def is_there(self) -> bool:
+        """Look, to be called at each step; where it is not there, do nothing else."""
+        if self._store.is_there():
+            if self.note:
+                self._let_go()
+            return True
+        self.note = self._store.why_missing()
+        for torrent in self._session.snapshot():
+            # Paused ones do nothing; the limits may have let one go on that was held.
+            running = torrent.state not in {TorrentState.PAUSED, TorrentState.ERROR}
+            new = torrent.state is TorrentState.ERROR and torrent.info_hash not in self._held
+            if running or new:
+                with suppress(UnknownTorrentError):
+                    self._session.hold(torrent.info_hash, self.note)
+                    self._held.add(torrent.info_hash)
+        return False
+
+    def _let_go(self) -> None:
+        for torrent in self._session.snapshot():
+            if torrent.info_hash in self._held and torrent.state is not TorrentState.PAUSED:
+                with suppress(UnknownTorrentError):
+                    self._session.resume(torrent.info_hash)
+        self._held.clear()
+        self.note = ""
 
 
 class Rest:
@@ -148,7 +188,9 @@ def tend(
 def whole_packages(
     session: Session, store: Store, *, private: bool = True
 ) -> dict[str, WholePackage]:
-    """Give the packages that a session shares as a whole."""
+    """Give the packages that a session shares as a whole; none while the disk is not there."""
+    if not store.is_there():
+        return {}
 
     def metainfo(package: str) -> Callable[[], bytes | None]:
         return lambda: store.torrent(package) if private else store.open_torrent(package)

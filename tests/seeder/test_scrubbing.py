@@ -198,6 +198,29 @@ def test_in_the_background_it_finds_what_is_rotten(tmp_path: Path, content: Cont
     assert found == [4]
 
 
+def test_what_is_missing_since_the_disk_was_pulled_out_is_no_finding(
+    tmp_path: Path, content: Content
+) -> None:
+    content.file(0).unlink()
+    found: list[Finding] = []
+    asked, there = threading.Event(), [{content.name: whole(content)}]
+
+    def packages() -> dict[str, WholePackage]:
+        if there:
+            return there.pop()
+        asked.set()
+        return {}
+
+    scrubber = Scrubber(tmp_path / "scrub.json")
+    with BackgroundScrub(
+        scrubber, packages=packages, found=found.append, clock=lambda: NOW, busy=lambda: False
+    ):
+        assert asked.wait(10)
+
+    assert found == []
+    assert scrubber.due({content.name: whole(content)}, now=NOW) == content.name
+
+
 def test_under_load_it_reads_a_piece_and_waits(tmp_path: Path, content: Content) -> None:
     asked = threading.Event()
 

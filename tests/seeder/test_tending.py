@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
 from seeder.cli.seat import Seat
 from seeder.config import read_json
-from seeder.placement import set_most
+from seeder.placement import open_store, set_most
 from tests.seeder.shop import FakePackage
 from tests.seeder.test_commands import first_json, program
 from tests.seeder.test_run import Origin, origin, states, wait_for
@@ -59,3 +61,32 @@ def test_what_has_rotted_is_found_and_fetched_again(
         assert file.read_bytes()[:3] == b"rot"  # its size and time are those of the last end
         wait_for(lambda: file.read_bytes() == film.sealed[0], seconds=60)
         wait_for(lambda: seat.here(film.id), seconds=40)
+
+
+def test_a_disk_that_is_pulled_out_is_waited_for_and_nothing_is_fetched_again(
+    geobuk: Geobuk, seat: Seat, film: FakePackage, origin: Origin, tmp_path: Path
+) -> None:
+    origin.seed(film)
+    disk = tmp_path / "disk"
+    assert geobuk("sync").exit_code == 0
+    assert geobuk("store", "move", str(disk / "store")).exit_code == 0
+
+    with program("run", "--json") as process:
+        first_json(process)
+        wait_for(lambda: states(seat) == {"Night Film": "seeding"}, seconds=40)
+        disk.rename(tmp_path / "detached")
+        disk.mkdir()  # its mount point stays
+        seat.papers(film.id).doubt()  # of a player, or of a scrub, that found nothing there
+        wait_for(lambda: states(seat) == {"Night Film": "error"}, seconds=40)
+        wait_for(lambda: "Attach its disk, and it goes on by itself" in note(seat))
+        assert process.poll() is None
+        assert not list(disk.rglob("00000*"))
+
+        shutil.rmtree(disk)
+        (tmp_path / "detached").rename(disk)
+        wait_for(lambda: states(seat) == {"Night Film": "seeding"}, seconds=40)
+        wait_for(lambda: seat.papers(film.id).complete, seconds=40)
+
+    sent = sum(torrent.uploaded for torrent in origin.session.snapshot())
+    assert sent == sum(map(len, film.sealed))  # once
+    assert open_store(seat.folder).file(film.id, 0).read_bytes() == film.sealed[0]
