@@ -9,12 +9,11 @@ its origin fetches back what is missing.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from pathlib import Path
 
 from django.conf import settings
-
-from seeder.files import write_atomically
 
 __all__ = ["OriginDisk"]
 
@@ -35,8 +34,8 @@ class OriginDisk:
         found = _read(self._mark) or secrets.token_hex(16)
         try:
             # First into the store: what is remembered alone would be a missing disk.
-            write_atomically(self._mark, found.encode("ascii"))
-            write_atomically(self._remembered, found.encode("ascii"))
+            _write(self._mark, found)
+            _write(self._remembered, found)
         except OSError as error:
             if not self._told:  # a store that can only be read is seeded all the same
                 logger.warning("Nothing tells whether the store's disk is mounted: %s", error)
@@ -65,3 +64,14 @@ def _read(path: Path) -> str:
         return path.read_text("ascii")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all; on return it lasts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    with new.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
