@@ -45,6 +45,7 @@ RETRY_STATUS = frozenset({429, 502, 503, 504})
 LONGEST_PAUSE = 30.0
 EARLY = timedelta(seconds=30)  # renew before the shop would refuse
 SKEW_WORTH_MENDING = timedelta(seconds=5)
+SKEW_THAT_SHUTS_OUT = timedelta(minutes=30)  # half of what a certificate lives
 LOGIN_AGAIN = "Your login at this shop has ended. Run: geobuk login {site}"
 
 
@@ -159,6 +160,18 @@ class ShopClient:
     @property
     def closed(self) -> bool:
         return self._http.is_closed
+
+    @property
+    def clock_note(self) -> str:
+        """A sentence where this machine's clock is so wrong that peers take its certificates
+        for old, or not yet good: they judge by their own clocks, and its own by this one."""
+        if abs(self._skew) < SKEW_THAT_SHUTS_OUT:
+            return ""
+        minutes = abs(self._skew) // timedelta(minutes=1)
+        return (
+            f"This machine's clock differs from the shop's by {minutes} minutes, so other machines "
+            "may refuse it and downloads may stand still. Set it right, and start again."
+        )
 
     def renew_shop(self) -> None:
         """Read the shop document again: whoever runs for months learns of new keys by it.

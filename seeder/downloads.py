@@ -145,7 +145,7 @@ class Downloads:
     def note(self) -> str:
         """What the owner should know of the shop; "" where nothing is wrong with it."""
         counting = self.receipting.note if self.receipting else ""
-        return self._disk.note or self._log.note or counting
+        return self._disk.note or self._client.clock_note or self._log.note or counting
 
     def hurry(self) -> None:
         """Forget the pauses: something has changed."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -240,7 +241,10 @@ def test_a_wrong_clock_is_no_reason_to_fail(client: ShopClient, shop: FakeShop) 
     )
 
     with seated:
+        assert seated.clock_note == ""
         assert seated.me()["user"]["name"] == "Buyer"
+        # Proofs follow the shop's clock; certificates of closed swarms cannot.
+        assert re.search(r"shop's by (299|300) minutes", seated.clock_note)
     real.close()
 
 
