@@ -48,7 +48,9 @@ NAMES = {
     ),
     "passphrase": "MINIMUM_PASSPHRASE open_box seal_box",
     "proof": "PROOF_MAX_AGE Proof create_proof verify_proof",
-    "receipts": "MAX_COUNTS Count Link Receipts following sign_receipts verify_receipts",
+    "receipts": (
+        "Count Link MAX_COUNTS Receipts following is_link may_count sign_receipts verify_receipts"
+    ),
     "recovery": "GROUPS GROUP_SIZE RecoveryKey root_hint",
     "rights": "Action CRITICAL_RIGHTS LeaseTerms Rights decide",
     "shares": "MAX_TRUSTEES Share combine read_share split",
