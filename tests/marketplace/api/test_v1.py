@@ -11,6 +11,7 @@ from drm.licence import open_licence
 from drm.manifest import open_details, read_manifest
 from drm.status import verify_status
 from marketplace.distribution.models import DeviceDownload
+from marketplace.distribution.services import set_closed
 from marketplace.licensing import services as licensing
 from marketplace.packaging import services as packaging
 from seeder.library import parse_library
@@ -55,13 +56,18 @@ def test_the_manifest_is_the_bytes_that_name_the_package(world: World) -> None:
     assert answer["Content-Type"] == "application/jose; charset=us-ascii"
 
 
-def test_the_torrent_is_this_devices(world: World) -> None:
-    answer = call(world.desk, "GET", f"/api/v1/packages/{world.package}/torrent")
+def test_the_torrent_is_that_of_the_swarm_and_in_an_open_one_this_devices(world: World) -> None:
+    address = f"/api/v1/packages/{world.package}/torrent"
+    closed = call(world.desk, "GET", address)
+    set_closed(package_id=world.package, closed=False, now=timezone.now())
+    opened = call(world.desk, "GET", address)
 
-    info = read_metainfo(answer.content)
-    assert answer["Content-Type"] == "application/x-bittorrent"
-    assert info.name == world.package
-    assert info.announce is not None
+    assert closed["Content-Type"] == opened["Content-Type"] == "application/x-bittorrent"
+    first, second = read_metainfo(closed.content), read_metainfo(opened.content)
+    assert first.name == second.name == world.package
+    assert (first.closed, first.announce) == (True, None)
+    assert not second.closed
+    assert second.announce is not None
 
 
 def test_the_licence_opens_what_was_downloaded(world: World) -> None:
