@@ -10,14 +10,12 @@ to one has ended, so that all others cut who was put out.
 
 Where a package's files are missing or cut, as after a restore without them, the origin
 fetches them back from the buyers' seeders like anybody else; every piece is checked
-against the torrent that sealing made. Where the whole disk is missing (origin_disk), it
-waits for that instead.
+against the torrent that sealing made.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +32,6 @@ from marketplace.distribution.closed import put_out_members
 from marketplace.distribution.labels import forget_old_labels
 from marketplace.distribution.models import OriginState, Torrent
 from marketplace.distribution.origin_claims import OriginClaims
-from marketplace.distribution.origin_disk import OriginDisk
 from marketplace.distribution.origin_manner import Manner, Others, manner_for, others_with
 from marketplace.distribution.origin_scrub import OriginScrub
 from marketplace.distribution.origin_shop import OriginShop
@@ -101,9 +98,7 @@ class Origin:
         self.swarming = swarming or _take_part(session)
         self._clock = clock
         self._claims = OriginClaims(session)
-        self._disk = OriginDisk()
-        self._disk_is_missing = False
-        self._scrub = OriginScrub(session, is_there=self._disk.is_there)
+        self._scrub = OriginScrub(session)
         self._look_at_others_at = self._tidy_at = 0.0
         self._manners: dict[str, Manner] = {}  # by info-hash, where it is not the usual one
         self._running: dict[str, str] = {}  # package to info-hash
@@ -149,7 +144,6 @@ class Origin:
             self._drop(package)
             logger.info("Package %s: nobody needs it any more.", package[:12])
         self._follow_switches()
-        self._look_at_disk(wanted)
         for package in self._scrub.rotten() & self._running.keys():
             self._distrust(package)
         self._retry_at = {p: at for p, at in self._retry_at.items() if p in wanted}
@@ -159,20 +153,6 @@ class Origin:
         self._report(wanted)
         self._swarm()
         self._claims.write(now=timezone.now())
-
-    def _look_at_disk(self, wanted: set[str]) -> None:
-        """Take everything out while the disk is missing; when it is back, all is added again."""
-        there = self._disk.is_there()
-        if not there:
-            if not self._disk_is_missing:
-                logger.error("Nothing can be seeded: %s", self._disk.why_missing())
-            for package in sorted(self._running):
-                self._drop(package)
-            self._retry_at = dict.fromkeys(wanted, math.inf)
-        elif self._disk_is_missing:
-            logger.info("%s is there again.", settings.STORE_DIR)
-            self._retry_at.clear()
-        self._disk_is_missing = not there
 
     def _follow_switches(self) -> None:
         """Take out what runs under an info-hash that was replaced: its swarm was opened or closed.
@@ -243,8 +223,6 @@ class Origin:
                 # Sealing hashed the files: sizes are checked now, each piece when it is read.
                 return self._session.add(torrent, store, seed_mode=True)
             except SourceFilesError as error:
-                if not self._disk.is_there():
-                    raise  # pulled out a moment ago
                 logger.error("Package %s: %s", package[:12], error)  # noqa: TRY400
                 packaging.set_mending(package, mending=True)
         logger.warning(
@@ -267,8 +245,6 @@ class Origin:
 
     def _distrust(self, package: str) -> None:
         """Begin again without the word of the sealing: hash all, and fetch what is bad."""
-        if not self._disk.is_there():
-            return  # pulled out a moment ago; the next step takes it out
         logger.error("Package %s: a piece on the disk is not what was sealed.", package[:12])
         packaging.set_mending(package, mending=True)
         self._drop(package)

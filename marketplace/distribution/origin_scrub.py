@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +20,8 @@ __all__ = ["OriginScrub"]
 class OriginScrub:
     """Scrubs between `with` and its end what a session seeds; `rotten` says what it found."""
 
-    def __init__(self, session: Session, *, is_there: Callable[[], bool] | None = None) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._is_there = is_there or (lambda: True)
         self._found: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._scrub = BackgroundScrub(
             Scrubber(Path(settings.ORIGIN_DIR) / "scrub.json"),
@@ -53,8 +51,6 @@ class OriginScrub:
 
     def _packages(self) -> dict[str, WholePackage]:
         # Called from the scrub's thread: the database is not asked.
-        if not self._is_there():
-            return {}  # a disk that is not mounted has not rotted
         return {
             torrent.name: WholePackage(
                 info_hash=torrent.info_hash,

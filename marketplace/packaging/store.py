@@ -3,11 +3,10 @@
     STORE_DIR/<package>/00000 00001 …   ciphertext, and nothing else
     STORE_DIR/<package>.layers          piece layers, so that nobody hashes again
     STORE_DIR/<package>.mending         there while its files are fetched back from buyers
-    STORE_DIR/.store-id                 that the disk is mounted (distribution.origin_disk)
     STORE_DIR/.sealing-<draft>/         a package on its way
     STORE_DIR/.sealing-<draft>.to       the name that it is about to take
 
-The note of a name makes a crash between the rename and the commit leave nothing behind.
+The last one makes a crash between the rename and the commit leave nothing behind.
 """
 
 from __future__ import annotations

@@ -177,47 +177,6 @@ def test_lost_files_come_back_from_a_buyer(
     assert OriginState.objects.get().state == "seeding"
 
 
-def test_a_disk_that_is_not_mounted_is_waited_for_and_nothing_is_mended(
-    open_session: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    package, session = _package(sell()), open_session("origin")
-    origin = Origin(session)
-    origin.step()
-    (tmp_path / "store").rename(tmp_path / "detached")
-    (tmp_path / "store").mkdir()  # its mount point stays
-
-    for looks_again in (origin, origin, Origin(open_session("after a restart"))):
-        looks_again.step()
-        assert OriginState.objects.get().state == "error"
-
-    assert not packaging.is_mending(package)
-    assert list((tmp_path / "store").iterdir()) == []
-    errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
-    assert len(errors) == 2  # one of each origin
-    assert all("Mount it" in message for message in errors)
-    (tmp_path / "store").rmdir()
-    (tmp_path / "detached").rename(tmp_path / "store")
-    origin.step()
-    session.wait_for(lambda torrents: torrents[0].state is TorrentState.SEEDING, timeout=10)
-    origin.step()
-    assert OriginState.objects.get().state == "seeding"
-
-
-def test_a_disk_that_is_lost_for_good_is_filled_again_once_the_operator_says_so(
-    open_session: Open, tmp_path: Path
-) -> None:
-    package, origin = _package(sell()), Origin(open_session("origin"))
-    origin.step()
-    shutil.rmtree(tmp_path / "store")
-    origin.step()
-    assert not packaging.is_mending(package)
-
-    (tmp_path / "origin" / "store-id").unlink()
-    origin.step()
-
-    assert packaging.is_mending(package)
-
-
 @pytest.mark.parametrize("asked", [False, True], ids=["by the scrub", "by a buyer"])
 def test_a_piece_that_rotted_is_found_and_comes_back_from_a_buyer(
     open_session: Open, tracker_url: str, tmp_path: Path, asked: bool
