@@ -143,7 +143,9 @@ class Origin:
         for package in sorted(self._running.keys() - wanted):
             self._drop(package)
             logger.info("Package %s: nobody needs it any more.", package[:12])
-        self._follow_switches()
+        self._forget_gone()
+        if self._clock() >= self._look_at_others_at:
+            self._follow_switches()
         for package in self._scrub.rotten() & self._running.keys():
             self._distrust(package)
         self._retry_at = {p: at for p, at in self._retry_at.items() if p in wanted}
@@ -154,13 +156,13 @@ class Origin:
         self._swarm()
         self._claims.write(now=timezone.now())
 
-    def _follow_switches(self) -> None:
-        """Take out what runs under an info-hash that was replaced: its swarm was opened or closed.
-
-        And forget what has left the session: under a new label everything is added anew.
-        """
+    def _forget_gone(self) -> None:
+        """Forget what has left the session: under a new label everything is added anew."""
         here = {torrent.info_hash for torrent in self._session.snapshot()}
         self._running = {package: own for package, own in self._running.items() if own in here}
+
+    def _follow_switches(self) -> None:
+        """Take out what runs under an info-hash that was replaced: its swarm was opened or closed."""
         current = dict(
             Torrent.objects.filter(package_id__in=self._running).values_list(
                 "package_id", "info_hash"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Exists
 from django.utils.translation import gettext as _
 
 from marketplace.accounts.types import Device, User
@@ -170,10 +171,9 @@ def leave_seat(*, label: str) -> None:
     OriginSeat.objects.filter(label_id=label).delete()
 
 
-def serving(package_ids: Collection[str], *, now: dt.datetime) -> set[str]:
-    """Those of these packages that the origin gives to closed swarms now."""
-    origin = _origin(list(package_ids), now=now)
-    return {package for package in package_ids if origin.serves(package)}
+def seat_taken(*, now: dt.datetime) -> Exists:
+    """Whether the origin says that it is there, as a condition of a query."""
+    return Exists(OriginSeat.objects.filter(seen_at__gt=now - SEAT_LIFETIME))
 
 
 @dataclass(frozen=True, slots=True)

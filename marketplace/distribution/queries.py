@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from django.db.models import Case, Q, When
 from django.utils import timezone
 
 from marketplace.accounts.types import User
 from marketplace.distribution.matching import deliveries
 from marketplace.distribution.models import DeviceDownload, Torrent
-from marketplace.distribution.peering import serving
+from marketplace.distribution.peering import seat_taken
 from marketplace.distribution.swarm import SWARMS
 from marketplace.distribution.types import Download, Progress, SwarmSize
 
@@ -35,14 +36,15 @@ def swarm_sizes(package_ids: Collection[str]) -> dict[str, SwarmSize]:
 
     The origin announces itself to open swarms alone; in closed ones it is counted here.
     """
-    torrents = Torrent.objects.filter(package_id__in=package_ids)
-    rows = list(torrents.values_list("info_hash", "package_id", "closed"))
-    served = serving([package for _h, package, closed in rows if closed], now=timezone.now())
-    sizes = {package: SWARMS.size(bytes.fromhex(hash_)[:20]) for hash_, package, _c in rows}
-    return {
-        package: replace(size, seeds=size.seeds + (package in served))
-        for package, size in sizes.items()
-    }
+    served = Q(closed=True, package__origin__state="seeding") & Q(seat_taken(now=timezone.now()))
+    rows = Torrent.objects.filter(package_id__in=package_ids).values_list(
+        "info_hash", "package_id", Case(When(served, then=1), default=0)
+    )
+    sizes = {}
+    for info_hash, package_id, origin in rows:
+        size = SWARMS.size(bytes.fromhex(info_hash)[:20])
+        sizes[package_id] = replace(size, seeds=size.seeds + origin)
+    return sizes
 
 
 def _download(row: DeviceDownload) -> Download:

@@ -148,9 +148,11 @@ def test_opened_and_closed_again_the_origin_follows(open_session: Open, tmp_path
     [closed] = session.snapshot()
 
     services.set_closed(package_id=package, closed=False, now=timezone.now())
+    clock.now += 6
     origin.step()
     [opened] = session.snapshot()
     services.set_closed(package_id=package, closed=True, now=timezone.now())
+    clock.now += 6
     origin.step()
 
     assert (closed.closed, opened.closed) == (True, False)

@@ -247,8 +247,7 @@ def test_rows_are_written_only_when_something_changed(
     origin.step()
     written = OriginState.objects.get().updated_at
 
-    # What is on sale, what was bought, and whether a swarm was opened or closed.
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         origin.step()
 
     assert OriginState.objects.get().updated_at == written

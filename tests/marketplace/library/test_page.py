@@ -237,7 +237,7 @@ def test_the_number_of_queries_does_not_grow_with_the_library(
     for number in range(4):
         _report(ada, buy(ada, sell(seller, title=f"Song {number}")).package_id)
 
-    with django_assert_max_num_queries(12):  # type: ignore[operator]  # a fixture of pytest-django
+    with django_assert_max_num_queries(10):  # type: ignore[operator]  # a fixture of pytest-django
         shelf_of(ada, now=timezone.now())
 
 
