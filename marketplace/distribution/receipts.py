@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -42,7 +42,16 @@ NEW_A_DAY: Final = 5000
 # Such pairs within one account, ever: they earn nothing, and only take up room.
 OWN: Final = 1000
 _Broken = ReceiptChain.Broken
-_Row = TypeVar("_Row", Receipt, Claim)
+_Owners = dict[str, Device | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One direction: its rows, and which of their two devices is the one that speaks."""
+
+    rows: QuerySet[Any]
+    mine: str
+    theirs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +164,16 @@ def _keep(user: User, device: Device, signed: Receipts, *, now: dt.datetime) -> 
     receipts = believable(signed.receipts)
     # Nobody claims to have sent to the origin: its copy was there first.
     claims = [count for count in believable(signed.claims) if owners[count.label] is not None]
-    return _keep_receipts(device, receipts, owners, now=now) + _keep_claims(
-        device, claims, owners, now=now
+    return sum(
+        _keep_counts(side, device, counts, owners, now=now)
+        for side, counts in (
+            (_Side(Receipt.objects.all(), mine="receiver", theirs="sender"), receipts),
+            (_Side(Claim.objects.all(), mine="sender", theirs="receiver"), claims),
+        )
     )
 
 
-def _owners(labels: set[str]) -> dict[str, Device | None]:
+def _owners(labels: set[str]) -> _Owners:
     """Whose each label is, None: the origin's; without those of removed devices."""
     rows = SwarmLabel.objects.filter(label__in=labels).select_related("device__user")
     return {
@@ -170,23 +183,19 @@ def _owners(labels: set[str]) -> dict[str, Device | None]:
     }
 
 
-def _keep_receipts(
-    device: Device,
-    counts: Sequence[Count],
-    owners: dict[str, Device | None],
-    *,
-    now: dt.datetime,
+def _keep_counts(
+    side: _Side, device: Device, counts: Sequence[Count], owners: _Owners, *, now: dt.datetime
 ) -> int:
-    own = Receipt.objects.filter(receiver_id=device.pk)
-    within = own.filter(sender__user_id=device.user_id)
+    """Write down the totals of one direction; how many counts were taken."""
+    own = side.rows.filter(**{side.mine: device.pk})
+    within = own.filter(**{f"{side.theirs}__user_id": device.user_id})
     room = _Room(_left_today(own, now=now), OWN - within.count())
     before = _totals(own, counts)
     kept = _kept(device, counts, owners, before, room)
-    Receipt.objects.bulk_create(
+    side.rows.bulk_create(
         [
-            Receipt(
-                receiver=device,
-                sender=owners[count.label],
+            side.rows.model(
+                **{side.mine: device, side.theirs: owners[count.label]},
                 package_id=count.package_id,
                 label=count.label,
                 bytes=count.total,
@@ -196,39 +205,7 @@ def _keep_receipts(
             for count in _grown(kept, before)
         ],
         update_conflicts=True,
-        unique_fields=["package", "receiver", "label"],
-        update_fields=["bytes", "updated_at"],
-    )
-    return len(kept)
-
-
-def _keep_claims(
-    device: Device,
-    counts: Sequence[Count],
-    owners: dict[str, Device | None],
-    *,
-    now: dt.datetime,
-) -> int:
-    own = Claim.objects.filter(sender_id=device.pk)
-    within = own.filter(receiver__user_id=device.user_id)
-    room = _Room(_left_today(own, now=now), OWN - within.count())
-    before = _totals(own, counts)
-    kept = _kept(device, counts, owners, before, room)
-    Claim.objects.bulk_create(
-        [
-            Claim(
-                sender=device,
-                receiver=owners[count.label],
-                package_id=count.package_id,
-                label=count.label,
-                bytes=count.total,
-                heard_at=now,
-                updated_at=now,
-            )
-            for count in _grown(kept, before)
-        ],
-        update_conflicts=True,
-        unique_fields=["package", "sender", "label"],
+        unique_fields=["package", side.mine, "label"],
         update_fields=["bytes", "updated_at"],
     )
     return len(kept)
@@ -242,11 +219,11 @@ class _Room:
     own: int
 
 
-def _left_today(rows: QuerySet[_Row], *, now: dt.datetime) -> int:
+def _left_today(rows: QuerySet[Any], *, now: dt.datetime) -> int:
     return NEW_A_DAY - rows.filter(heard_at__gt=now - dt.timedelta(days=1)).count()
 
 
-def _totals(rows: QuerySet[_Row], counts: Sequence[Count]) -> dict[tuple[str, str], int]:
+def _totals(rows: QuerySet[Any], counts: Sequence[Count]) -> dict[tuple[str, str], int]:
     """What is on record of the pairs that are counted."""
     known = rows.filter(label__in={c.label for c in counts})
     return {(row.package_id, row.label): row.bytes for row in known}
@@ -255,7 +232,7 @@ def _totals(rows: QuerySet[_Row], counts: Sequence[Count]) -> dict[tuple[str, st
 def _kept(
     device: Device,
     counts: Sequence[Count],
-    owners: dict[str, Device | None],
+    owners: _Owners,
     before: dict[tuple[str, str], int],
     room: _Room,
 ) -> list[Count]:
