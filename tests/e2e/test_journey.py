@@ -99,7 +99,7 @@ def test_the_whole_trade(house: House, film: Path, cover: Path, tmp_path: Path) 
         page.goto(f"{house.url}/library/")
         running = first.start("run", "--json")
         # The open page shows it happen, without a reload.
-        expect(page.get_by_text("Ada’s PC").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("Ada’s PC").first).to_be_visible()
     wait_until(lambda: _seeding(first), what="the first buyer seeds")
 
     # The origin stops; the second buyer fetches from the first.

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.house import House, Seeder, open_house, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 # A seller's free listing, and a buyer who took it; sealed by the job worker.
 SELL = """
