@@ -48,8 +48,6 @@ def test_every_schedule_ends_where_the_money_is(stripe: Emulator, part: int) -> 
     )
 
     assert done["schedules"] >= count, done
-    kinds = ("buy", "pay", "refund", "deliver", "lose", "earn")
+    kinds = ("buy", "pay", "refund", "refund_at_stripe", "dispute", "deliver", "lose", "earn")
     for kind in (*kinds, "buy with a code", "buy with credit"):
-        assert done[kind] >= count // 50, (kind, done)
-    # What Stripe's side does of its own accord needs a payment that was heard of.
-    assert done["refund_at_stripe"] + done["dispute"] >= count // 50, done
+        assert done[kind] >= count // 25, (kind, dict(done))
